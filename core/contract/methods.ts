@@ -1,0 +1,102 @@
+/** Everything a screen may ask. Add a method here first; the host then refuses to start without its handler. */
+import * as v from 'valibot';
+import { method } from './define.ts';
+import { COAP_METHODS } from './coap.ts';
+import type { CoapDiscovery, CoapResource, CoapResponseView } from './coap.ts';
+import type { DeviceDetail, DeviceRow, SeriesInfo } from './devices.ts';
+import type { QueryResult } from './readings.ts';
+import type { StationInfo, StationStatus } from './station.ts';
+import type { RawMessage, TopicDetail, TopicsSnapshot } from './topics.ts';
+
+const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
+const timeMs = v.pipe(v.number(), v.finite());
+const topicName = v.pipe(v.string(), v.minLength(1), v.maxLength(65_535));
+const coapUri = v.pipe(v.string(), v.maxLength(2_048), v.regex(/^coap:\/\//i, 'a coap:// URI is needed'));
+const contentFormat = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
+export const MAX_COAP_PAYLOAD_BYTES = 1024 * 1024;
+const payload = v.union([
+  v.pipe(v.string(), v.maxLength(MAX_COAP_PAYLOAD_BYTES)),
+  v.pipe(
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.byteLength <= MAX_COAP_PAYLOAD_BYTES, 'at most 1 MiB'),
+  ),
+  v.strictObject({
+    base64: v.pipe(v.string(), v.base64(), v.maxLength(Math.ceil(MAX_COAP_PAYLOAD_BYTES / 3) * 4)),
+  }),
+]);
+
+/** A series by its number, or by `DEVICE_KEY/NAME` as people write it. */
+export const seriesRef = v.union([id, v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))]);
+
+export const topicTreeParams = {
+  /** Topics whose children are wanted; the root is always open. */
+  expanded: v.optional(v.pipe(v.array(topicName), v.maxLength(1_000)), []),
+  /** Only topics that contain this text (case-insensitive) and the levels above them, all expanded. */
+  search: v.optional(v.pipe(v.string(), v.maxLength(256)), ''),
+  /** Most nodes to show below one parent. */
+  perParent: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5_000)), 500),
+};
+
+export const methods = {
+  'station.info': method<StationInfo>()('view', v.object({})),
+  'station.status': method<StationStatus>()('view', v.object({})),
+
+  'devices.list': method<{ devices: DeviceRow[] }>()('view', v.object({})),
+  'devices.get': method<DeviceDetail>()('view', v.object({ id })),
+  'devices.rename': method<DeviceRow>()(
+    'operate',
+    v.object({ id, name: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(120)) }),
+  ),
+
+  'topics.list': method<TopicsSnapshot>()('view', v.object(topicTreeParams)),
+  'topics.get': method<TopicDetail>()('view', v.object({ topic: topicName })),
+  'topics.messages': method<{ messages: RawMessage[]; total: number }>()(
+    'view',
+    v.object({
+      topic: topicName,
+      limit: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000)), 100),
+    }),
+  ),
+
+  'readings.series': method<{ series: SeriesInfo[] }>()('view', v.object({ deviceId: v.optional(id) })),
+  /** `from` defaults to an hour before `to`, `to` to now. Fails `readings.unknown_series`, `readings.bad_range`. */
+  'readings.query': method<QueryResult>()(
+    'view',
+    v.object({
+      series: v.union([
+        v.pipe(v.array(seriesRef), v.minLength(1), v.maxLength(64)),
+        v.pipe(
+          seriesRef,
+          v.transform((one) => [one]),
+        ),
+      ]),
+      from: v.optional(timeMs),
+      to: v.optional(timeMs),
+      maxPoints: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(100_000)), 2_000),
+    }),
+  ),
+
+  'coap.discover': method<CoapDiscovery>()('operate', v.object({ uri: coapUri })),
+  'coap.request': method<CoapResponseView>()(
+    'operate',
+    v.object({
+      uri: coapUri,
+      method: v.optional(v.picklist(COAP_METHODS), 'GET'),
+      payload: v.optional(payload),
+      contentFormat: v.optional(contentFormat),
+      accept: v.optional(contentFormat),
+    }),
+  ),
+  'coap.observe': method<CoapResource>()(
+    'operate',
+    v.object({ uri: coapUri, accept: v.optional(contentFormat) }),
+  ),
+  'coap.cancelObserve': method<CoapResource>()('operate', v.object({ uri: coapUri })),
+  'coap.resources': method<{ resources: CoapResource[] }>()(
+    'view',
+    v.object({ authority: v.optional(v.pipe(v.string(), v.maxLength(512))) }),
+  ),
+} as const;
+
+export type Methods = typeof methods;
+export type MethodName = keyof Methods;

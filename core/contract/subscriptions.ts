@@ -1,0 +1,26 @@
+/** Everything a screen may hear. A subscription gets one snapshot, then coalesced deltas. */
+import * as v from 'valibot';
+import { topic } from './define.ts';
+import { seriesRef, topicTreeParams } from './methods.ts';
+import type { CoapDelta, CoapSnapshot } from './coap.ts';
+import type { DevicesDelta, DevicesSnapshot } from './devices.ts';
+import type { ReadingsDelta, ReadingsSnapshot } from './readings.ts';
+import type { StationStatus } from './station.ts';
+import type { TopicsDelta, TopicsSnapshot } from './topics.ts';
+
+export const subscriptions = {
+  station: topic<StationStatus, StationStatus>()('view', v.object({})),
+  devices: topic<DevicesSnapshot, DevicesDelta>()('view', v.object({})),
+  topics: topic<TopicsSnapshot, TopicsDelta>()('view', v.object(topicTreeParams)),
+  readings: topic<ReadingsSnapshot, ReadingsDelta>()(
+    'view',
+    v.object({ series: v.pipe(v.array(seriesRef), v.minLength(1), v.maxLength(256)) }),
+  ),
+  coap: topic<CoapSnapshot, CoapDelta>()(
+    'view',
+    v.object({ authority: v.optional(v.pipe(v.string(), v.maxLength(512))) }),
+  ),
+} as const;
+
+export type Subscriptions = typeof subscriptions;
+export type SubscriptionName = keyof Subscriptions;
