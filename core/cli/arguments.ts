@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util';
+import { CodedError, messageOf } from '../base/errors.ts';
+import { defaultDataFolder } from '../station/data-folder.ts';
+import { DEFAULT_COAP, DEFAULT_HTTP, DEFAULT_MQTT, parseHostPort } from '../station/options.ts';
+import type { StationOptions } from '../station/options.ts';
+
+/** The flags of `serve`, shared by the command line and the desktop's host process. @throws CodedError `options.*` */
+export function parseServeArguments(args: string[]): StationOptions {
+  const values = flags(args, ['data', 'mqtt', 'coap', 'http']).values;
+  return {
+    dataFolder: values['data'] ?? defaultDataFolder(),
+    mqtt: values['mqtt'] === undefined ? DEFAULT_MQTT : parseHostPort(values['mqtt'], DEFAULT_MQTT, '--mqtt'),
+    coap: values['coap'] === undefined ? DEFAULT_COAP : parseHostPort(values['coap'], DEFAULT_COAP, '--coap'),
+    http: values['http'] === undefined ? DEFAULT_HTTP : parseHostPort(values['http'], DEFAULT_HTTP, '--http'),
+  };
+}
+
+/** Text-valued flags by name, and the words between them. @throws CodedError `options.unknown_flag` */
+export function flags(
+  args: string[],
+  names: string[],
+): { values: Record<string, string | undefined>; words: string[] } {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+    });
+    return { values: values as Record<string, string | undefined>, words: positionals };
+  } catch (error) {
+    throw new CodedError('options.unknown_flag', messageOf(error));
+  }
+}

@@ -1,0 +1,13 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where the platform keeps the data of an application, unless the operator names another folder. */
+export function defaultDataFolder(
+  platform: NodeJS.Platform = process.platform,
+  env: NodeJS.ProcessEnv = process.env,
+  home: string = homedir(),
+): string {
+  if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'Fieldstation');
+  if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'Fieldstation');
+  return join(env['XDG_DATA_HOME'] ?? join(home, '.local', 'share'), 'fieldstation');
+}

@@ -1,0 +1,93 @@
+import { codeOf, messageOf } from '../base/errors.ts';
+import { Signal } from '../base/events.ts';
+import type { Log } from '../base/log.ts';
+import type { ListenerName, ListenerStatus } from '../contract/station.ts';
+import { formatHostPort } from './options.ts';
+import type { HostPort } from './options.ts';
+import { portHolder } from './port-holder.ts';
+
+interface Opened {
+  address: HostPort;
+  close: () => Promise<void>;
+}
+
+/** Opens the station's listeners and knows how each one fares. One that fails does not keep the others away. */
+export class ListenerBoard {
+  readonly changed = new Signal<void>();
+  readonly #log: Log;
+  readonly #statuses = new Map<ListenerName, ListenerStatus>();
+  readonly #opened: { name: ListenerName; close: () => Promise<void> }[] = [];
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  statuses(): ListenerStatus[] {
+    return [...this.#statuses.values()];
+  }
+
+  status(name: ListenerName): ListenerStatus | undefined {
+    return this.#statuses.get(name);
+  }
+
+  /** Runs `open`; a failure becomes the status of this listener, never an exception. */
+  async open(name: ListenerName, requested: HostPort, open: () => Promise<Opened>): Promise<void> {
+    this.#set({ name, requested: formatHostPort(requested), address: null, state: 'starting', error: null });
+    try {
+      const { address, close } = await open();
+      this.#opened.push({ name, close });
+      this.#set({
+        name,
+        requested: formatHostPort(requested),
+        address: formatHostPort(address),
+        state: 'listening',
+        error: null,
+      });
+    } catch (error) {
+      const line = await explain(name, requested, error);
+      this.#log.error(line);
+      this.#set({ name, requested: formatHostPort(requested), address: null, state: 'failed', error: line });
+    }
+  }
+
+  /** Closes what is open, last opened first. */
+  async close(): Promise<void> {
+    for (const { name, close } of this.#opened.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        this.#log.warn('a listener did not close cleanly', { name, error: messageOf(error) });
+      }
+      const status = this.#statuses.get(name);
+      if (status) this.#set({ ...status, address: null, state: 'stopped' });
+    }
+  }
+
+  #set(status: ListenerStatus): void {
+    this.#statuses.set(status.name, status);
+    this.changed.emit();
+  }
+}
+
+const PORT_FLAG: Record<ListenerName, string> = { mqtt: '--mqtt', coap: '--coap', http: '--http' };
+
+/** One line: which listener, which port, why, what to do. */
+async function explain(name: ListenerName, requested: HostPort, error: unknown): Promise<string> {
+  const at = formatHostPort(requested);
+  const system = (error as { code?: unknown }).code;
+  const label = name.toUpperCase();
+  if (codeOf(error) === 'listen.port_taken' || system === 'EADDRINUSE') {
+    const holder = await portHolder(name === 'coap' ? 'udp' : 'tcp', requested.port);
+    return (
+      `${label} cannot listen on ${at}: port ${requested.port} is taken` +
+      `${holder === null ? '' : ` by ${holder}`}. Stop that program or choose another port with ${PORT_FLAG[name]} HOST:PORT.`
+    );
+  }
+  if (system === 'EACCES') {
+    return `${label} cannot listen on ${at}: the system reserves port ${requested.port}. Choose one above 1023 with ${PORT_FLAG[name]} HOST:PORT.`;
+  }
+  if (system === 'EADDRNOTAVAIL' || system === 'ENOTFOUND') {
+    return `${label} cannot listen on ${at}: this machine has no such address. Use one of its own, for example 127.0.0.1.`;
+  }
+  return `${label} cannot listen on ${at}: ${messageOf(error)}`;
+}

@@ -1,0 +1,101 @@
+/** The real station as a child process, as an operator starts it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { connectWebSocket } from '../../core/rpc/websocket-client.ts';
+import type { RpcClient } from '../../core/rpc/types.ts';
+import { stopChild } from './peers.ts';
+
+const ROOT = new URL('../..', import.meta.url).pathname;
+
+export interface ReadyLine {
+  ready: true;
+  mqtt: string | null;
+  coap: string | null;
+  http: string | null;
+  token: string;
+}
+
+export interface StationProcess {
+  child: ChildProcess;
+  ready: ReadyLine;
+  dataFolder: string;
+  /** Port of a listener; fails when it does not listen. */
+  port(listener: 'mqtt' | 'coap' | 'http'): number;
+  /** Everything on stderr so far. */
+  log(): string;
+  client(): RpcClient;
+  /** Runs one command of the command line against it. */
+  cli(...args: string[]): Promise<CommandResult>;
+  /** SIGTERM; answers with the exit code. */
+  stop(): Promise<number | null>;
+  kill9(): Promise<void>;
+}
+
+export interface CommandResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export function temporaryFolder(prefix = 'fieldstation-'): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), prefix));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Runs `station ARGS` to its end. */
+export function runCli(args: string[], options: { env?: NodeJS.ProcessEnv } = {}): Promise<CommandResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['scripts/launch.mjs', 'core/cli.ts', ...args], {
+      cwd: ROOT,
+      env: { ...process.env, ...options.env },
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+/** Starts `serve` on free ports of loopback and waits for its ready line. */
+export async function startStation(
+  dataFolder: string,
+  options: { mqtt?: string; coap?: string; http?: string } = {},
+): Promise<StationProcess> {
+  const { mqtt = '127.0.0.1:0', coap = '127.0.0.1:0', http = '127.0.0.1:0' } = options;
+  const args = ['serve', '--data', dataFolder, '--mqtt', mqtt, '--coap', coap, '--http', http];
+  const child = spawn(process.execPath, ['scripts/launch.mjs', 'core/cli.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const ready = await new Promise<ReadyLine>((resolve, reject) => {
+    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line) as ReadyLine));
+    child.once('error', reject);
+    child.once('close', (code) => reject(new Error(`serve ended with ${code} before it was ready: ${log}`)));
+  });
+  return {
+    child,
+    ready,
+    dataFolder,
+    port(listener) {
+      const address = ready[listener];
+      if (address === null) throw new Error(`${listener} does not listen: ${log}`);
+      return Number(/:(\d+)$/.exec(address)![1]);
+    },
+    log: () => log,
+    client: () => connectWebSocket(ready.http!, ready.token),
+    cli: (...words) => runCli([...words, '--http', ready.http!, '--token', ready.token]),
+    async stop() {
+      await stopChild(child, 'SIGTERM');
+      return child.exitCode;
+    },
+    kill9: () => stopChild(child, 'SIGKILL'),
+  };
+}
