@@ -19,7 +19,12 @@ function run(command: string, args: string[]): { ok: boolean; output: string } {
 }
 
 let failed = false;
-function expect(what: string, result: { ok: boolean; output: string }, wanted: boolean, pattern?: RegExp): void {
+function expect(
+  what: string,
+  result: { ok: boolean; output: string },
+  wanted: boolean,
+  pattern?: RegExp,
+): void {
   const good = result.ok === wanted && (pattern === undefined || pattern.test(result.output));
   console.log(`${good ? 'ok  ' : 'FAIL'} ${what}`);
   if (!good) {

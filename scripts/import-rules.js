@@ -52,6 +52,27 @@ export function importRules() {
     files: [`core/${own}/**/*.ts`],
     rules: forbidden(own, allowed, WORLDS, foreignPackages(`core/${own}`)),
   }));
+  // The station knows every room, but works through them: it opens no database and no socket of its own.
+  rules.push({
+    files: ['core/station/**/*.ts', 'core/cli/**/*.ts', 'core/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            ...foreignPackages('core').map((name) => ({
+              regex: `^${name}(/|$)`,
+              message: `${name} belongs to ${OWNED_PACKAGES[name]}.`,
+            })),
+            {
+              regex: '^(\\.\\./)+(electron|renderer|scripts)/',
+              message: 'The station lives in another world.',
+            },
+          ],
+        },
+      ],
+    },
+  });
   // The two shells see the contract and the client half of rpc, and nothing else of core.
   for (const world of ['electron', 'renderer']) {
     const inner = FOLDERS.filter((folder) => !['contract', 'rpc'].includes(folder));

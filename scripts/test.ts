@@ -23,7 +23,9 @@ function provideChromium(): boolean {
       return findChromium() !== null;
     }
   }
-  console.error('No Chromium found. Install one (Debian: apt-get install chromium; elsewhere: npx playwright install chromium).');
+  console.error(
+    'No Chromium found. Install one (Debian: apt-get install chromium; elsewhere: npx playwright install chromium).',
+  );
   return false;
 }
 

@@ -7,7 +7,8 @@ export function defaultDataFolder(
   env: NodeJS.ProcessEnv = process.env,
   home: string = homedir(),
 ): string {
-  if (platform === 'win32') return join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'Fieldstation');
+  if (platform === 'win32')
+    return join(env['LOCALAPPDATA'] ?? join(home, 'AppData', 'Local'), 'Fieldstation');
   if (platform === 'darwin') return join(home, 'Library', 'Application Support', 'Fieldstation');
   return join(env['XDG_DATA_HOME'] ?? join(home, '.local', 'share'), 'fieldstation');
 }

@@ -35,7 +35,5 @@ export function parseHostPort(text: string, fallback: HostPort, flag: string): H
 
 /** `host:port`, with an IPv6 host in brackets. */
 export function formatHostPort(address: HostPort): string {
-  return address.host.includes(':')
-    ? `[${address.host}]:${address.port}`
-    : `${address.host}:${address.port}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

@@ -45,7 +45,8 @@ export function missingPeers(...names: string[]): string[] {
 
 export function runPeer(name: string, args: string[], input?: string | Uint8Array): string {
   const result = spawnSync(findProgram(name) ?? name, args, { encoding: 'utf8', input, timeout: 30_000 });
-  if (result.status !== 0) throw new Error(`${name} ${args.join(' ')}: exit ${result.status} ${result.stderr}`);
+  if (result.status !== 0)
+    throw new Error(`${name} ${args.join(' ')}: exit ${result.status} ${result.stderr}`);
   return result.stdout;
 }
 
