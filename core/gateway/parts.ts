@@ -1,0 +1,35 @@
+/** What the rooms of the gateway share. */
+import type { Access } from '../access/access.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { RpcHost } from '../rpc/host.ts';
+import type { Attempts } from './attempts.ts';
+import type { HostGuardOptions } from './origin.ts';
+
+/** Only ever grow. */
+export interface GatewayCounters {
+  requests: number;
+  /** Broken HTTP, too long headers, too slow senders. */
+  badRequests: number;
+  refusedHosts: number;
+  refusedOrigins: number;
+  wrongTokens: number;
+  /** Sign-ins refused unseen because of wrong ones before. */
+  throttled: number;
+  /** WebSocket messages that could not be decoded. */
+  badMessages: number;
+  helloTimeouts: number;
+  tooManyScreens: number;
+}
+
+export interface GatewayParts {
+  rpcHost: RpcHost;
+  access: Pick<Access, 'roleOf'>;
+  log: Log;
+  clock: Clock;
+  attempts: Attempts;
+  counters: GatewayCounters;
+  guard: HostGuardOptions;
+  /** The port really listened on, for the cookie's name. */
+  port: () => number;
+}

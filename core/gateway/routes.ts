@@ -1,0 +1,169 @@
+/** What is answered to plain HTTP requests. */
+import * as v from 'valibot';
+import { messageOf } from '../base/errors.ts';
+import { SECURITY_HEADERS } from './headers.ts';
+import { signInCookie } from './cookie.ts';
+import { isOwnHost, isOwnOrigin, plainAddress } from './origin.ts';
+import { signIn } from './sign-in.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ConsoleFile } from './console-files.ts';
+import type { GatewayParts } from './parts.ts';
+
+const MAX_BODY_BYTES = 4 * 1024;
+const TEXT = 'text/plain; charset=utf-8';
+const NOT_BUILT =
+  'The console is not built. Run `npm run build` in the folder of Fieldstation and start it again.\n';
+
+const sessionBody = v.strictObject({ token: v.pipe(v.string(), v.maxLength(256)) });
+
+export class Routes {
+  readonly #parts: GatewayParts;
+  readonly #files: Map<string, ConsoleFile>;
+
+  constructor(parts: GatewayParts, files: Map<string, ConsoleFile>) {
+    this.#parts = parts;
+    this.#files = files;
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#parts.counters.requests++;
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.setHeader(name, value);
+    try {
+      await this.#route(request, response);
+    } catch (error) {
+      this.#parts.log.error('a request failed', { method: request.method, error: messageOf(error) });
+      if (response.headersSent) response.destroy();
+      else plain(response, 500, 'Something failed inside the station. Its log tells more.\n');
+    }
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { counters, guard, log } = this.#parts;
+    if (!isOwnHost(request.headers.host, request.socket.localAddress, guard)) {
+      counters.refusedHosts++;
+      log.warn('request refused: foreign Host', { host: request.headers.host });
+      return plain(response, 421, 'This station is not known under that name.\n');
+    }
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    if (request.method === 'POST' && path === '/session') return this.#signInByForm(request, response);
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', path === '/session' ? 'POST' : 'GET, HEAD');
+      return plain(response, 405, 'Method not allowed.\n');
+    }
+    if (path === '/healthz') return plain(response, 200, 'ok\n');
+    if (path === '/') {
+      const token = new URLSearchParams(query).get('token');
+      if (token !== null) return this.#signInByLink(request, response, token);
+    }
+    const file = this.#files.get(path);
+    if (file !== undefined) return sendFile(request, response, file);
+    if (path === '/') return plain(response, 503, NOT_BUILT);
+    if (path === '/rpc') {
+      response.setHeader('Upgrade', 'websocket');
+      return plain(response, 426, 'This address is for WebSockets.\n');
+    }
+    plain(response, 404, 'Not found.\n');
+  }
+
+  /** A link with a token signs the browser in and leads to the page without it, so that no history keeps it. */
+  #signInByLink(request: IncomingMessage, response: ServerResponse, token: string): void {
+    const result = signIn(this.#parts, token, addressOf(request));
+    if ('error' in result) {
+      retryAfter(response, result.retryAfterMs);
+      return plain(response, result.retryAfterMs > 0 ? 429 : 403, `${result.error.message}\n`);
+    }
+    response.setHeader('Set-Cookie', signInCookie(this.#parts.port(), token));
+    response.writeHead(303, { Location: '/', 'Cache-Control': 'no-store' }).end();
+  }
+
+  /** `POST /session {"token": "..."}`, from the console's own sign-in field: 204 with the cookie, 403 or 429. */
+  async #signInByForm(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isOwnOrigin(request.headers.origin, request.headers.host)) {
+      this.#parts.counters.refusedOrigins++;
+      return json(response, 403, {
+        code: 'http.origin',
+        message: 'Only the console itself may sign in here.',
+      });
+    }
+    // A form of another site cannot send this type without asking first.
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      return json(response, 415, { code: 'http.content_type', message: 'JSON is needed here.' });
+    }
+    const body = await readBody(request);
+    if (body === undefined) {
+      return json(response, 413, { code: 'http.too_large', message: 'The request is too large.' });
+    }
+    const token = tokenIn(body);
+    if (token === undefined) {
+      return json(response, 400, { code: 'http.bad_body', message: '{"token": "..."} is needed here.' });
+    }
+    const result = signIn(this.#parts, token, addressOf(request));
+    if ('error' in result) {
+      retryAfter(response, result.retryAfterMs);
+      return json(response, result.retryAfterMs > 0 ? 429 : 403, result.error);
+    }
+    response.setHeader('Set-Cookie', signInCookie(this.#parts.port(), token));
+    response.writeHead(204, { 'Cache-Control': 'no-store' }).end();
+  }
+}
+
+function addressOf(request: IncomingMessage): string {
+  return plainAddress(request.socket.remoteAddress ?? '');
+}
+
+function retryAfter(response: ServerResponse, waitMs: number): void {
+  if (waitMs > 0) response.setHeader('Retry-After', Math.ceil(waitMs / 1000));
+}
+
+/**
+ * The body, or undefined when it is longer than any that is expected here. The rest is then read and dropped (the
+ * server's request timeout ends it): to stop reading would cut the line before the answer is out.
+ */
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+  }
+  return bytes > MAX_BODY_BYTES ? undefined : Buffer.concat(chunks).toString('utf8');
+}
+
+function tokenIn(body: string): string | undefined {
+  try {
+    const result = v.safeParse(sessionBody, JSON.parse(body));
+    return result.success ? result.output.token : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sendFile(request: IncomingMessage, response: ServerResponse, file: ConsoleFile): void {
+  response.setHeader('Cache-Control', file.cacheControl);
+  response.setHeader('ETag', file.etag);
+  if (request.headers['if-none-match'] === file.etag) {
+    response.writeHead(304).end();
+    return;
+  }
+  response.writeHead(200, { 'Content-Type': file.contentType, 'Content-Length': file.body.byteLength });
+  response.end(file.body);
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, {
+    'Content-Type': TEXT,
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  });
+  response.end(text);
+}
+
+function json(response: ServerResponse, status: number, value: { code: string; message: string }): void {
+  const text = JSON.stringify(value);
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  });
+  response.end(text);
+}
