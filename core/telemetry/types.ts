@@ -2,6 +2,7 @@
 
 /** Where telemetry asks for numbers: implemented by `devices`. Both calls create what they do not find. */
 export interface SeriesCatalog {
+  /** Returns -1 when the station may have no more devices. */
   deviceId(key: string, protocol: 'mqtt' | 'coap'): number;
   /** `name` is the path inside the device. Returns -1 when the device or the station may have no more series. */
   seriesId(deviceId: number, name: string, quantity: string | null, unit: string): number;
