@@ -42,6 +42,7 @@ export class PlanCache {
   #young = new Map<string, Plan>();
   #old = new Map<string, Plan>();
   #youngKeys = 0;
+  #oldKeys = 0;
 
   constructor(limits: { plannedTopics: number; plannedKeys: number }) {
     this.#limits = limits;
@@ -51,12 +52,17 @@ export class PlanCache {
     return this.#young.size + this.#old.size;
   }
 
+  get keys(): number {
+    return this.#youngKeys + this.#oldKeys;
+  }
+
   get(key: string): Plan | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
     const old = this.#old.get(key);
     if (old === undefined) return undefined;
     this.#old.delete(key);
+    this.#oldKeys -= old.keyCount;
     this.#young.set(key, old);
     this.grown(old.keyCount);
     return old;
@@ -85,6 +91,7 @@ export class PlanCache {
     const full = this.#young.size > this.#limits.plannedTopics || this.#youngKeys > this.#limits.plannedKeys;
     if (!full) return;
     this.#old = this.#young;
+    this.#oldKeys = this.#youngKeys;
     this.#young = new Map();
     this.#youngKeys = 0;
   }

@@ -66,7 +66,8 @@ export class SeriesFinder {
     if (deviceId === -1) return { deviceId, series };
     for (const [index, { quantity, unit }] of wanted.entries()) {
       const name = names[index];
-      if (name !== null && name !== undefined) series[index] = this.#catalog.seriesId(deviceId, name, quantity, unit);
+      if (name !== null && name !== undefined)
+        series[index] = this.#catalog.seriesId(deviceId, name, quantity, unit);
     }
     return { deviceId, series };
   }

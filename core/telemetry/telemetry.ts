@@ -70,6 +70,16 @@ export class Telemetry {
     return this.#columns;
   }
 
+  /** Topics and resources whose way is remembered: bounded, for the station's own view of its memory. */
+  get plannedTopics(): number {
+    return this.#topics.size + this.#resources.size;
+  }
+
+  /** JSON keys remembered over all of them. */
+  get plannedKeys(): number {
+    return this.#topics.keys + this.#resources.keys;
+  }
+
   /** Forgets the readings in `columns`; the arrays stay. */
   clear(): void {
     this.#columns.length = 0;
@@ -160,6 +170,7 @@ export class Telemetry {
     const numberEnd = this.#numbers.end;
     if (numberEnd === -1) return saysNotFinite(payload, start) ? 'not_finite' : 'not_numeric';
     const unitStart = skipBlanks(payload, numberEnd);
+    if (!Number.isFinite(value)) return 'not_finite';
     let target: ShapePlan;
     if (unitStart === payload.length) {
       target = plan.value ??= this.#finder.valueSeries(plan.source, '');
@@ -167,10 +178,6 @@ export class Telemetry {
       const unit = unitAt(payload, unitStart);
       if (unit === undefined) return 'not_numeric';
       target = this.#valueWithUnit(plan, unitForQuantity(unit, plan.source.valueQuantity));
-    }
-    if (!Number.isFinite(value)) {
-      this.#outcome.leftOut++;
-      return 'not_finite';
     }
     if (!this.#append(target.series[0]!, receivedMs, value)) return 'series_limit';
     plan.deviceId = target.deviceId;
@@ -233,6 +240,7 @@ export class Telemetry {
   #decodeKeys(plan: Plan, payload: Uint8Array, start: number, receivedMs: number): RawReason | null {
     const json = this.#json;
     if (plan.keys === undefined || plan.keyCount > MAX_PLAN_KEYS) {
+      plan.home.grown(-plan.keyCount);
       plan.keys = KeyNode.root();
       plan.keyCount = 0;
       plan.shapes = [];
