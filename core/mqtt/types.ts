@@ -38,6 +38,16 @@ export interface BrokerCounters {
   bytesOut: number;
   /** Messages to subscribers given up: QoS 0 above high water, full session queues. */
   droppedOut: number;
+  /** QoS 0 messages that the intake did not take. */
+  droppedIn: number;
+  /** Publishes and subscriptions that the client may not make. */
+  denied: number;
+  /** Retained messages not kept because the retained store is full. They were delivered. */
+  retainedRefused: number;
+  /** Absent persistent sessions forgotten because there were too many. */
+  sessionsEvicted: number;
+  /** Connections closed because their client did not read. */
+  stuckClients: number;
   connectionsAccepted: number;
   connectionsRefused: number;
   malformedPackets: number;

@@ -1,0 +1,58 @@
+import { MalformedPacket } from './codec/malformed.ts';
+
+/**
+ * Most levels of a topic name or filter. The standard sets no limit; without one a 64 KiB retained topic of
+ * slashes would cost megabytes of tree.
+ */
+export const MAX_TOPIC_LEVELS = 200;
+
+/** A name to publish to: not empty, no wildcard (MQTT-3.3.2-2, MQTT-4.7.3-1), at most `MAX_TOPIC_LEVELS`. */
+export function checkTopicName(topic: string): void {
+  if (topic.length === 0) throw new MalformedPacket('topic_name', 'An empty topic name.');
+  let levels = 1;
+  for (let at = 0; at < topic.length; at++) {
+    const code = topic.charCodeAt(at);
+    if (code === 0x2f) levels++;
+    else if (code === 0x23 || code === 0x2b) {
+      throw new MalformedPacket('topic_name', 'A topic name with a wildcard.');
+    } else if (code === 0) throw new MalformedPacket('utf8', 'A topic name with U+0000.');
+  }
+  if (levels > MAX_TOPIC_LEVELS) throw new MalformedPacket('too_many_levels', `A topic of ${levels} levels.`);
+}
+
+/** A filter to subscribe to: `+` and `#` fill a whole level, `#` is the last one (MQTT 3.1.1 §4.7.1). */
+export function checkTopicFilter(filter: string): void {
+  if (filter.length === 0) throw new MalformedPacket('topic_filter', 'An empty topic filter.');
+  const levels = filter.split('/');
+  if (levels.length > MAX_TOPIC_LEVELS) {
+    throw new MalformedPacket('too_many_levels', `A topic filter of ${levels.length} levels.`);
+  }
+  for (let index = 0; index < levels.length; index++) {
+    const level = levels[index]!;
+    const last = index === levels.length - 1;
+    if ((level.includes('#') && !(level === '#' && last)) || (level.includes('+') && level !== '+')) {
+      throw new MalformedPacket(
+        'topic_filter',
+        'A wildcard that does not fill its level, or # before the end.',
+      );
+    }
+  }
+}
+
+/** Topics of the server itself: `$SYS/...` and whatever else begins with a dollar (§4.7.2). */
+export function isReserved(topic: string): boolean {
+  return topic.charCodeAt(0) === 0x24;
+}
+
+/** Whether `topic` matches `filter`, both valid. The reference for the trees, and for single questions. */
+export function topicMatches(filter: string, topic: string): boolean {
+  if (isReserved(topic) && (filter.startsWith('+') || filter.startsWith('#'))) return false;
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  for (let index = 0; index < wanted.length; index++) {
+    if (wanted[index] === '#') return true;
+    if (index >= levels.length) return false;
+    if (wanted[index] !== '+' && wanted[index] !== levels[index]) return false;
+  }
+  return wanted.length === levels.length;
+}
