@@ -1,0 +1,52 @@
+import { CodedError } from '../base/errors.ts';
+
+/** Every way in which CoAP fails. `detail` carries the facts a screen may show. */
+export type CoapErrorCode =
+  /** No answer after all retransmissions, or no separate response after the acknowledgement. */
+  | 'coap.timeout'
+  /** The peer rejected the message with RST. */
+  | 'coap.reset'
+  /** The peer's answer breaks the message format (RFC 7252 §3). */
+  | 'coap.malformed'
+  /** The answer has a critical option that this client does not know (RFC 7252 §5.4.1). */
+  | 'coap.bad_option'
+  /** Past a stated limit: 16 MiB for a body, one datagram for a message. */
+  | 'coap.too_large'
+  /** A block-wise transfer whose blocks do not fit together (RFC 7959). */
+  | 'coap.blocks_broken'
+  | 'coap.host_not_found'
+  | 'coap.bad_uri'
+  /** An argument that is not a URI: block size, payload with GET. */
+  | 'coap.bad_request'
+  /** The caller gave up, or the endpoint stopped. */
+  | 'coap.cancelled'
+  /** The operating system cannot send there, or the network said so. */
+  | 'coap.unreachable'
+  /** A stated bound of queues or tables is reached; nothing was sent. */
+  | 'coap.busy'
+  | 'coap.not_running'
+  /** Discovery or an observation was answered with 4.xx or 5.xx. */
+  | 'coap.refused'
+  /** The server answered an observation like a plain GET (RFC 7641 §3.1). */
+  | 'coap.not_observable'
+  | 'coap.links_malformed'
+  | 'listen.port_taken'
+  | 'listen.no_such_address'
+  | 'listen.not_allowed'
+  | 'listen.failed';
+
+export function coapError(
+  code: CoapErrorCode,
+  message: string,
+  detail?: Record<string, unknown>,
+  cause?: unknown,
+): CodedError {
+  return new CodedError(code, message, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+export function cancelled(): CodedError {
+  return coapError('coap.cancelled', 'The CoAP request was cancelled.');
+}

@@ -1,0 +1,387 @@
+import type { Clock } from '../base/clock.ts';
+import { codeOf, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { TimerWheel } from '../base/timer-wheel.ts';
+import { addressText } from './address.ts';
+import { mayPass } from './client.ts';
+import type { CoapClient } from './client.ts';
+import type { CoapMessage } from './codec.ts';
+import { METHOD_CODES, VALID, codeName, codeText, isSuccess } from './codes.ts';
+import { Deadline } from './deadline.ts';
+import { cancelled, coapError } from './errors.ts';
+import { exchange } from './exchange.ts';
+import type { ExchangeContext, ExchangeRequest } from './exchange.ts';
+import { NotificationOrder } from './freshness.ts';
+import { NotificationReader } from './notification-reader.ts';
+import type { ObservationState, ObservePolicy } from './observe-policy.ts';
+import { ACCEPT, MAX_AGE, OBSERVE, findUint, uintOption } from './options.ts';
+import type { CoapOption } from './options.ts';
+import { tokenKey } from './peer.ts';
+import type { Peer, TokenOwner } from './peer.ts';
+import { resolvePeer } from './resolve.ts';
+import type { HostResolver } from './resolve.ts';
+import { DEFAULT_MAX_AGE_S, toResponse } from './response.ts';
+import type { CoapResponse } from './response.ts';
+import type { Transfer, TransferResult } from './transfer.ts';
+import type { Transmission, TransmissionWatcher } from './transmission.ts';
+import { uriOptions } from './uri.ts';
+import type { CoapUri } from './uri.ts';
+
+export interface ObserveHandlers {
+  /** The first answer and every newer notification, whole, in order. Older ones that come late are left out. */
+  notification(response: CoapResponse): void;
+  /** The state or its reason changed. */
+  state?(observation: Observation): void;
+}
+
+export interface ObservationContext extends ExchangeContext {
+  clock: Clock;
+  wheel: TimerWheel;
+  log: Log;
+  client: CoapClient;
+  resolver: HostResolver;
+  policy: ObservePolicy;
+  /** From 0 to 1. */
+  fraction(): number;
+  /** Called once when it has ended. */
+  ended(observation: Observation): void;
+}
+
+type Asked = Pick<TransferResult, 'rttMs' | 'retransmissions'>;
+
+/** One observed resource (RFC 7641), kept alive until it is cancelled or the server refuses it. */
+export class Observation implements TokenOwner, TransmissionWatcher {
+  readonly uri: string;
+  readonly #context: ObservationContext;
+  readonly #target: CoapUri;
+  readonly #handlers: ObserveHandlers;
+  readonly #options: CoapOption[];
+  readonly #stop = new AbortController();
+  readonly #staleDue: Deadline;
+  readonly #retryDue: Deadline;
+  readonly #responseDue: Deadline;
+
+  #state: ObservationState = 'starting';
+  #sinceMs: number;
+  #notifications = 0;
+  #problem: string | null = null;
+  #problemCode: string | null = null;
+
+  #order = new NotificationOrder();
+  #peer: Peer | undefined;
+  #token: Uint8Array = new Uint8Array(0);
+  /** The GET that registers, until it is answered. */
+  #registration: Transmission | undefined;
+  /** The server once accepted it: later refusals to add us are taken for passing ones. */
+  #accepted = false;
+  #failures = 0;
+  /** Why it ends once the representation that is being read has been handed over. */
+  #lastWords: Error | undefined;
+  readonly #reader: NotificationReader;
+
+  constructor(
+    context: ObservationContext,
+    target: CoapUri,
+    accept: number | undefined,
+    handlers: ObserveHandlers,
+  ) {
+    this.uri = target.uri;
+    this.#context = context;
+    this.#target = target;
+    this.#handlers = handlers;
+    this.#options = uriOptions(target);
+    if (accept !== undefined) this.#options.push(uintOption(ACCEPT, accept));
+    this.#sinceMs = context.clock.now();
+    this.#staleDue = new Deadline(context.wheel, () => this.#onStale());
+    this.#retryDue = new Deadline(context.wheel, () => void this.#register());
+    this.#responseDue = new Deadline(context.wheel, () => this.#onResponseDue());
+    this.#reader = new NotificationReader({
+      transfer: (signal) => this.#transfer(signal),
+      deliver: (result) => this.#deliver(result),
+      failed: (error) => this.#unread(error),
+    });
+  }
+
+  get state(): ObservationState {
+    return this.#state;
+  }
+
+  /** Wall time of the last change of state, ms since the epoch. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** Representations handed over, the first answer included. */
+  get notifications(): number {
+    return this.#notifications;
+  }
+
+  /** Why it is stale, retried or ended, one line for people; null while all is well. */
+  get problem(): string | null {
+    return this.#problem;
+  }
+
+  /** The same for code: `coap.timeout`, `coap.refused`, `coap.cancelled`, ... */
+  get problemCode(): string | null {
+    return this.#problemCode;
+  }
+
+  /** Called once by the endpoint. */
+  start(): void {
+    void this.#register();
+  }
+
+  /**
+   * Ends it and tells the server (GET with Observe 1, §3.6). Resolves when the server has confirmed, or when it
+   * did not answer in a few seconds: its next notification will be rejected with RST. A server that was not
+   * answering anyway is not waited for.
+   */
+  async cancel(): Promise<void> {
+    if (this.#state !== 'active') {
+      this.stop();
+      return;
+    }
+    const peer = this.#end(cancelled());
+    if (peer === undefined) return;
+    try {
+      await exchange(this.#context, peer, this.#deregistration(true));
+    } catch (error) {
+      this.#context.log.debug('a cancelled observation was not confirmed', { uri: this.uri, error });
+    }
+  }
+
+  /** Ends it at once, for when the endpoint stops: the server is told with one NON that nobody waits for. */
+  stop(): void {
+    const peer = this.#end(cancelled());
+    if (peer === undefined) return;
+    try {
+      const { outbox } = this.#context.layer;
+      const nobody = { acknowledged: () => undefined, failed: () => undefined };
+      outbox.release(outbox.send(peer, { ...this.#deregistration(false), token: this.#token }, nobody));
+    } catch (error) {
+      this.#context.log.debug('an observation could not be cancelled', { uri: this.uri, error });
+    }
+  }
+
+  #deregistration(confirmable: boolean): ExchangeRequest & { token: Uint8Array } {
+    return {
+      code: METHOD_CODES.GET,
+      options: [...this.#options, uintOption(OBSERVE, 1)],
+      payload: new Uint8Array(0),
+      confirmable,
+      maxRetransmit: 1,
+      token: this.#token,
+    };
+  }
+
+  // --- registering ---
+
+  async #register(): Promise<void> {
+    this.#retryDue.clear();
+    try {
+      const address = await resolvePeer(this.#target, this.#context.resolver, this.#stop.signal);
+      if (this.#state === 'ended') return;
+      this.#settleOn(this.#context.layer.peer(address));
+      this.#endRegistration();
+      this.#context.counters.requests++;
+      this.#registration = this.#context.layer.outbox.send(
+        this.#peer!,
+        {
+          confirmable: true,
+          code: METHOD_CODES.GET,
+          token: this.#token,
+          options: [...this.#options, uintOption(OBSERVE, 0)],
+          payload: new Uint8Array(0),
+          maxRetransmit: this.#context.policy.maxRetransmit,
+        },
+        this,
+      );
+    } catch (error) {
+      if (this.#state === 'ended') return;
+      if (mayPass(error)) this.#retry(error);
+      else this.#end(error);
+    }
+  }
+
+  /** The same token towards the same server for as long as it lives (§3.3.1); another server gets another one. */
+  #settleOn(peer: Peer): void {
+    if (this.#peer === peer) return;
+    this.#forgetPeer();
+    this.#peer = peer;
+    this.#token = this.#context.layer.freshToken(peer);
+    peer.tokens.set(tokenKey(this.#token), this);
+  }
+
+  #forgetPeer(): void {
+    const key = tokenKey(this.#token);
+    if (this.#peer?.tokens.get(key) === this) this.#peer.tokens.delete(key);
+    this.#peer = undefined;
+  }
+
+  #endRegistration(): void {
+    this.#responseDue.clear();
+    if (this.#registration !== undefined) this.#context.layer.outbox.release(this.#registration);
+    this.#registration = undefined;
+  }
+
+  acknowledged(): void {
+    this.#responseDue.set(this.#context.parameters.responseTimeoutMs);
+  }
+
+  failed(error: Error): void {
+    this.#registration = undefined;
+    this.#retry(error);
+  }
+
+  onBrokenResponse(error: Error): void {
+    this.#retry(error);
+  }
+
+  #onResponseDue(): void {
+    this.#context.counters.timeouts++;
+    const where = addressText(this.#peer!.address);
+    this.#retry(coapError('coap.timeout', `${where} acknowledged the registration but never answered it.`));
+  }
+
+  #onStale(): void {
+    this.#change(
+      'stale',
+      coapError('coap.timeout', 'No notification came although the last one is past its Max-Age.'),
+    );
+    void this.#register();
+  }
+
+  #retry(error: unknown): void {
+    if (this.#state === 'ended') return;
+    this.#endRegistration();
+    this.#staleDue.clear();
+    this.#change('retrying', error);
+    const { retryMinMs, retryMaxMs } = this.#context.policy;
+    const backOffMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#failures, 30));
+    this.#failures++;
+    this.#retryDue.set(backOffMs * (1 - this.#context.fraction() / 4));
+  }
+
+  // --- notifications ---
+
+  onResponse(message: CoapMessage): void {
+    if (this.#state === 'ended') return;
+    const nowMs = this.#context.clock.monotonic();
+    // While a registration is under way any answer is taken for its answer, whatever its number: a server that was
+    // restarted counts from the start, and its first answer may outrun its ACK.
+    const registration = this.#registration;
+    const answers = registration !== undefined && registration.state !== 'waiting';
+    if (!isSuccess(message.code)) {
+      this.#refused(message);
+      return;
+    }
+    const value = findUint(message.options, OBSERVE);
+    if (value !== undefined) {
+      if (answers) this.#order.restart(value, nowMs);
+      else if (!this.#order.accept(value, nowMs)) {
+        this.#context.counters.reordered++;
+        return;
+      }
+    }
+    const asked: Asked = { rttMs: 0, retransmissions: 0 };
+    if (answers) {
+      asked.rttMs = nowMs - registration.firstSentMs;
+      asked.retransmissions = registration.retransmissions;
+    }
+    this.#endRegistration();
+    if (value === undefined) {
+      this.#notObserved(message, asked);
+      return;
+    }
+    this.#accepted = true;
+    this.#failures = 0;
+    this.#retryDue.clear();
+    const { staleGraceMinMs, staleGraceMaxMs } = this.#context.policy;
+    const graceMs = staleGraceMinMs + this.#context.fraction() * (staleGraceMaxMs - staleGraceMinMs);
+    this.#staleDue.set((findUint(message.options, MAX_AGE) ?? DEFAULT_MAX_AGE_S) * 1_000 + graceMs);
+    this.#change('active', null);
+    // 2.03 says only that the last one is still good.
+    if (message.code !== VALID) this.#reader.take(message, asked);
+  }
+
+  #transfer(signal: AbortSignal): Transfer {
+    const request = {
+      code: METHOD_CODES.GET,
+      options: this.#options,
+      payload: new Uint8Array(0),
+      confirmable: true,
+    };
+    return this.#context.client.transfer(this.#peer!.address, request, signal);
+  }
+
+  /** §3.2: a 4.xx or 5.xx is the last notification. */
+  #refused(message: CoapMessage): void {
+    const text = new TextDecoder().decode(message.payload.subarray(0, 200));
+    const why = `${codeText(message.code)} ${codeName(message.code)}${text === '' ? '' : ` (${text})`}`;
+    this.#end(coapError('coap.refused', `The server ended the observation: ${why}.`));
+  }
+
+  /** A success without Observe: this representation is good, but no other will follow. */
+  #notObserved(message: CoapMessage, asked: Asked): void {
+    // Once accepted, the server's list of observers is full or lost: it may take us again.
+    if (this.#accepted) {
+      this.#reader.take(message, asked);
+      this.#retry(
+        coapError('coap.not_observable', 'The server does not observe the resource for us any more.'),
+      );
+      return;
+    }
+    this.#lastWords = coapError('coap.not_observable', 'The server does not let this resource be observed.');
+    this.#reader.take(message, asked);
+  }
+
+  #deliver(result: TransferResult): void {
+    if (this.#state === 'ended' || this.#peer === undefined) return;
+    this.#notifications++;
+    this.#context.counters.notifications++;
+    const response = toResponse(this.uri, this.#peer.address, result);
+    this.#tell(() => this.#handlers.notification(response));
+    if (this.#lastWords !== undefined) this.#end(this.#lastWords);
+  }
+
+  #unread(error: unknown): void {
+    if (this.#lastWords !== undefined) this.#end(this.#lastWords);
+    else this.#retry(error);
+  }
+
+  // --- state ---
+
+  #change(state: ObservationState, problem: unknown): void {
+    const text = problem === null ? null : messageOf(problem);
+    if (this.#state === state && this.#problem === text) return;
+    if (this.#state !== state) this.#sinceMs = this.#context.clock.now();
+    this.#state = state;
+    this.#problem = text;
+    this.#problemCode = problem === null ? null : codeOf(problem);
+    this.#tell(() => this.#handlers.state?.(this));
+  }
+
+  /** A handler that throws is a fault of the station, not of the peer, and must not end the socket's event. */
+  #tell(handler: () => void): void {
+    try {
+      handler();
+    } catch (error) {
+      this.#context.log.error('a handler of an observation failed', { uri: this.uri, error });
+    }
+  }
+
+  /** The peer that may still have us in its list, or undefined when it has not or all was over already. */
+  #end(problem: unknown): Peer | undefined {
+    if (this.#state === 'ended') return undefined;
+    const peer = this.#peer;
+    this.#stop.abort();
+    this.#reader.stop();
+    this.#staleDue.clear();
+    this.#retryDue.clear();
+    this.#endRegistration();
+    this.#forgetPeer();
+    this.#change('ended', problem);
+    this.#context.ended(this);
+    return peer;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Message ids that came in, for deduplication (RFC 7252 §4.5): a CON that comes again gets the same answer.
+ *
+ * A repeat is the same message byte for byte (§4.2). Small devices count their ids from the same number after
+ * every reset; such a message with an id of before is a new one, and its fingerprint tells them apart.
+ */
+
+/** 32-bit FNV-1a. */
+export function fingerprint(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+  return hash;
+}
+
+/** What was answered to a message: nothing yet, an empty message, or an encoded answer. */
+export type Reply = 'none' | 'ack' | 'reset' | Uint8Array;
+
+interface Entry {
+  print: number;
+  expiresMs: number;
+  reply: Reply;
+}
+
+export class RememberedIds {
+  readonly #maxEntries: number;
+  readonly #maxBytes: number;
+  readonly #onDropped: () => void;
+  // A Map keeps the order of insertion: the oldest entry is the first.
+  #entries = new Map<number, Entry>();
+  #bytes = 0;
+
+  constructor(maxEntries: number, maxBytes: number, onDropped: () => void) {
+    this.#maxEntries = maxEntries;
+    this.#maxBytes = maxBytes;
+    this.#onDropped = onDropped;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The reply of a message that is remembered and has not expired. */
+  find(peerNumber: number, messageId: number, print: number, nowMs: number): Reply | undefined {
+    const entry = this.#entries.get(keyOf(peerNumber, messageId));
+    if (entry === undefined || entry.print !== print || entry.expiresMs <= nowMs) return undefined;
+    return entry.reply;
+  }
+
+  remember(peerNumber: number, messageId: number, print: number, expiresMs: number): void {
+    const key = keyOf(peerNumber, messageId);
+    this.#remove(key);
+    if (this.#entries.size >= this.#maxEntries) this.#dropOldest();
+    this.#entries.set(key, { print, expiresMs, reply: 'none' });
+  }
+
+  answered(peerNumber: number, messageId: number, reply: Reply): void {
+    const key = keyOf(peerNumber, messageId);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#bytes += sizeOf(reply) - sizeOf(entry.reply);
+    entry.reply = reply;
+    while (this.#bytes > this.#maxBytes && this.#entries.size > 1) this.#dropOldest();
+  }
+
+  sweep(nowMs: number): void {
+    for (const [key, entry] of this.#entries) if (entry.expiresMs <= nowMs) this.#remove(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#bytes = 0;
+  }
+
+  #dropOldest(): void {
+    for (const key of this.#entries.keys()) {
+      this.#remove(key);
+      this.#onDropped();
+      return;
+    }
+  }
+
+  #remove(key: number): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#bytes -= sizeOf(entry.reply);
+    this.#entries.delete(key);
+  }
+}
+
+function sizeOf(reply: Reply): number {
+  return typeof reply === 'string' ? 0 : reply.length;
+}
+
+/** Exact up to 2^37 peers in the life of a process. */
+function keyOf(peerNumber: number, messageId: number): number {
+  return peerNumber * 0x1_0000 + messageId;
+}
