@@ -77,6 +77,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       const screens = new Screens(parts);
       const server = createHttpServer(parts, new Routes(parts, files), screens);
       await listening(server, host, port);
+      // Rare ones, such as no file handle left for one more connection: that connection fails, not the station.
+      server.on('error', (error) => options.log.error('the http listener reported', { error }));
       actualPort = (server.address() as AddressInfo).port;
       const address = addressText(server.address() as AddressInfo);
       return {

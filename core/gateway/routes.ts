@@ -41,7 +41,7 @@ export class Routes {
     const { counters, guard, log } = this.#parts;
     if (!isOwnHost(request.headers.host, request.socket.localAddress, guard)) {
       counters.refusedHosts++;
-      log.warn('request refused: foreign Host', { host: request.headers.host });
+      log.warn('request refused: foreign Host', { host: request.headers.host?.slice(0, 100) });
       return plain(response, 421, 'This station is not known under that name.\n');
     }
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);

@@ -19,6 +19,8 @@ export const MAX_SCREENS = 64;
 /** Connections that have not said yet who they are. */
 export const MAX_NEWCOMERS = 32;
 export const HELLO_TIMEOUT_MS = 5_000;
+/** What a connection may send before it has said who it is. */
+const MAX_HELLO_BYTES = 4 * 1024;
 
 export class Screens {
   readonly #parts: GatewayParts;
@@ -48,11 +50,11 @@ export class Screens {
     const address = plainAddress(request.socket.remoteAddress ?? '');
     if (!isOwnHost(host, request.socket.localAddress, guard)) {
       counters.refusedHosts++;
-      log.warn('screen refused: foreign Host', { address, host });
+      log.warn('screen refused: foreign Host', { address, host: host?.slice(0, 100) });
       refuseUpgrade(socket, '421 Misdirected Request');
     } else if (!isOwnOrigin(origin, host)) {
       counters.refusedOrigins++;
-      log.warn('screen refused: foreign Origin', { address, origin });
+      log.warn('screen refused: foreign Origin', { address, origin: origin?.slice(0, 100) });
       refuseUpgrade(socket, '403 Forbidden');
     } else if (this.#newcomers.size >= MAX_NEWCOMERS) {
       counters.tooManyScreens++;
@@ -89,6 +91,7 @@ export class Screens {
     }
     const byCookie = cookieRole(this.#parts, tokenFromCookie(request.headers.cookie, port()), address);
     this.#newcomers.add(transport);
+    const forgetSize = byCookie === null ? limitHello(webSocket, request) : () => undefined;
     const timeout = clock.after(HELLO_TIMEOUT_MS, () => {
       settle();
       if (byCookie !== null) return this.#admit(transport, byCookie, address);
@@ -97,6 +100,7 @@ export class Screens {
     });
     const settle = (): void => {
       timeout.cancel();
+      forgetSize();
       this.#newcomers.delete(transport);
     };
     transport.onClose(settle);
@@ -131,12 +135,32 @@ export class Screens {
 
   #admit(transport: WebSocketTransport, role: Role, address: string): void {
     this.#open.add(transport);
+    this.#parts.log.debug('screen joined', { address, role });
     this.#parts.rpcHost.accept(transport, {
       role,
       name: address,
       onEnd: () => void this.#open.delete(transport),
     });
   }
+}
+
+/**
+ * Cuts the connection when more comes in than any hello has. The socket's own limit is that of a known screen, and
+ * 32 strangers must not make the station hold 8 MiB each.
+ */
+function limitHello(webSocket: WebSocket, request: IncomingMessage): () => void {
+  let bytes = 0;
+  let settled = false;
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.byteLength;
+    // A hello that came in this very chunk was taken already, and what lies behind it is the screen's business.
+    if (!settled && bytes > MAX_HELLO_BYTES) webSocket.terminate();
+  };
+  request.socket.on('data', count);
+  return () => {
+    settled = true;
+    request.socket.off('data', count);
+  };
 }
 
 /** The same transport, with a frame that was already taken from it given first. */

@@ -30,7 +30,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const align8 = (offset: number): number => (offset + 7) & ~7;
 
-/** Throws `rpc.unsendable` for a frame that JSON and columns cannot carry. */
+/** Throws `rpc.unsendable` for a frame that JSON and columns cannot carry, `rpc.too_large` for one past all limits. */
 export function encodeFrame(frame: object): Uint8Array<ArrayBuffer> {
   if (!LITTLE_ENDIAN) throw new CodedError('rpc.unsendable', 'Columns need a little-endian machine.');
   const columns: Column[] = [];
@@ -43,6 +43,9 @@ export function encodeFrame(frame: object): Uint8Array<ArrayBuffer> {
   const header = encoder.encode(toJson({ frame: bare, columns: entries }));
   let total = 4 + header.byteLength;
   for (const column of columns) total = align8(total) + column.byteLength;
+  if (total > CLIENT_INBOUND_LIMITS.maxBytes) {
+    throw new CodedError('rpc.too_large', 'The answer is too large for one frame. Ask for less at once.');
+  }
   const bytes = new Uint8Array(total);
   new DataView(bytes.buffer).setUint32(0, header.byteLength, true);
   bytes.set(header, 4);

@@ -6,8 +6,8 @@ import type { Transport } from './types.ts';
 /** MessagePort of browsers and of node:worker_threads. */
 export interface EventTargetPort {
   postMessage(message: unknown): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
-  removeEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: (event: object) => void): void;
+  removeEventListener(type: string, listener: (event: object) => void): void;
   start(): void;
   close(): void;
 }
@@ -15,8 +15,8 @@ export interface EventTargetPort {
 /** Electron's MessagePortMain. It transfers ports only, never buffers. */
 export interface EmitterPort {
   postMessage(message: unknown): void;
-  on(type: string, listener: (event: never) => void): unknown;
-  off(type: string, listener: (event: never) => void): unknown;
+  on(type: string, listener: (event: object) => void): unknown;
+  off(type: string, listener: (event: object) => void): unknown;
   start(): void;
   close(): void;
 }
@@ -38,8 +38,8 @@ export function portTransport<Out, In>(port: AnyMessagePort): Transport<Out, In>
   let onClose: ((reason: string) => void) | undefined;
   let closedBecause: string | undefined;
 
-  const message = (event: { data: unknown }): void => {
-    if (closedBecause === undefined) onFrame?.(event.data as In);
+  const message = (event: object): void => {
+    if (closedBecause === undefined) onFrame?.((event as { data: In }).data);
   };
   const gone = (): void => end('the other end closed the port');
   const unreadable = (): void => end('a message could not be read');
@@ -76,12 +76,12 @@ export function portTransport<Out, In>(port: AnyMessagePort): Transport<Out, In>
 }
 
 // Node's own port has both manners; its EventTarget half gives the same event as a browser's.
-function listen(port: AnyMessagePort, type: string, listener: (event: never) => void): void {
+function listen(port: AnyMessagePort, type: string, listener: (event: object) => void): void {
   if ('addEventListener' in port) port.addEventListener(type, listener);
   else port.on(type, listener);
 }
 
-function unlisten(port: AnyMessagePort, type: string, listener: (event: never) => void): void {
+function unlisten(port: AnyMessagePort, type: string, listener: (event: object) => void): void {
   if ('removeEventListener' in port) port.removeEventListener(type, listener);
   else port.off(type, listener);
 }
