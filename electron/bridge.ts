@@ -14,8 +14,8 @@ export interface FieldstationBridge {
   readonly versions: Readonly<{ electron: string; chrome: string; node: string }>;
   /**
    * Asks for a port to the host. It comes as a `message` event of the window whose `data` is
-   * `{ fieldstation: 'port' }` and whose `ports[0]` is the port, as soon as the host runs. When the host is started
-   * anew, a new port comes without asking; the old one is then closed.
+   * `{ fieldstation: 'port' }` and whose `ports[0]` is the port, as soon as the host runs. A port comes only when it
+   * was asked for; when it closes, the host has ended, and the page asks again.
    */
   requestPort(): void;
 }

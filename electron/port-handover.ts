@@ -4,27 +4,36 @@ import type { ElectronApi } from './electron-api.ts';
 import type { HostSupervisor } from './host-supervisor.ts';
 import { isTrustedSender } from './security.ts';
 import type { ShellLog } from './shell-log.ts';
+import type { Timers } from './timers.ts';
+
+/** A port handed over so shortly before the host's end may have gone to a process that was already dying. */
+const IN_VAIN_MS = 5_000;
 
 /**
- * Gives each page its own channel straight to the host. A page asks once when it has loaded; it gets its port now or
- * when the host is ready, and a new one each time the host is started anew. A reload forgets the page, because the
- * port would arrive before anybody listens; the new page asks for itself. The desktop's own screens are `admin`.
+ * Gives each page its own channel straight to the host: one port for each time the page asks, now or when the host is
+ * ready. Hardly ever unasked: a port that nobody takes would be a screen that the host serves for nothing. A page whose
+ * port closes asks again, and so gets one to the host that was started anew. A reload forgets what was asked for,
+ * because the port would arrive before anybody listens. The desktop's own screens are `admin`.
  */
 export class PortHandover {
   readonly #api: Pick<ElectronApi, 'ipcMain' | 'MessageChannelMain'>;
   readonly #host: Pick<HostSupervisor, 'connectScreen' | 'state'>;
   readonly #log: ShellLog;
-  /** Pages that listen, and how to stop watching them. */
-  readonly #pages = new Map<WebContents, () => void>();
+  readonly #timers: Timers;
+  #handed: { contents: WebContents; atMs: number }[] = [];
+  /** Pages that wait for a port, and how to stop watching them. */
+  readonly #waiting = new Map<WebContents, () => void>();
 
   constructor(
     api: Pick<ElectronApi, 'ipcMain' | 'MessageChannelMain'>,
     host: Pick<HostSupervisor, 'connectScreen' | 'state'>,
     log: ShellLog,
+    timers: Timers,
   ) {
     this.#api = api;
     this.#host = host;
     this.#log = log;
+    this.#timers = timers;
   }
 
   start(): void {
@@ -33,12 +42,22 @@ export class PortHandover {
 
   stop(): void {
     this.#api.ipcMain.off(PORT_WANTED, this.#wanted);
-    for (const forget of this.#pages.values()) forget();
+    for (const forget of this.#waiting.values()) forget();
   }
 
-  /** To be called when a host has become ready: every page that listens gets a port to it. */
+  /** To be called when a host has become ready: every page that waits gets a port to it. */
   hostReady(): void {
-    for (const contents of this.#pages.keys()) this.#hand(contents);
+    for (const [contents, forget] of [...this.#waiting]) {
+      forget();
+      this.#hand(contents);
+    }
+  }
+
+  /** To be called when the host has ended. Pages whose request may have been in vain need not find out by waiting. */
+  hostLost(): void {
+    const recent = this.#recent();
+    this.#handed = [];
+    for (const { contents } of recent) if (!contents.isDestroyed()) this.#wait(contents);
   }
 
   #wanted = (event: IpcMainEvent): void => {
@@ -46,24 +65,33 @@ export class PortHandover {
       this.#log('warn', 'a port was asked for by a page that is not the console, and refused');
       return;
     }
-    this.#watch(event.sender);
-    this.#hand(event.sender);
+    if (this.#host.state.phase === 'ready') this.#hand(event.sender);
+    else this.#wait(event.sender);
   };
 
   #hand(contents: WebContents): void {
-    if (this.#host.state.phase !== 'ready' || contents.isDestroyed()) return;
+    if (contents.isDestroyed()) return;
     const { port1, port2 } = new this.#api.MessageChannelMain();
-    if (this.#host.connectScreen(port1, 'admin')) contents.postMessage(PORT_GIVEN, null, [port2]);
-    else port1.close();
+    if (!this.#host.connectScreen(port1, 'admin')) {
+      port1.close();
+      return;
+    }
+    contents.postMessage(PORT_GIVEN, null, [port2]);
+    this.#handed = [...this.#recent(), { contents, atMs: this.#timers.monotonic() }];
   }
 
-  #watch(contents: WebContents): void {
-    if (this.#pages.has(contents)) return;
+  #recent(): { contents: WebContents; atMs: number }[] {
+    const nowMs = this.#timers.monotonic();
+    return this.#handed.filter(({ atMs }) => nowMs - atMs < IN_VAIN_MS);
+  }
+
+  #wait(contents: WebContents): void {
+    if (this.#waiting.has(contents)) return;
     const navigated = (details: { isMainFrame: boolean; isSameDocument: boolean }): void => {
       if (details.isMainFrame && !details.isSameDocument) forget();
     };
     const forget = (): void => {
-      this.#pages.delete(contents);
+      this.#waiting.delete(contents);
       if (contents.isDestroyed()) return;
       contents.off('did-start-navigation', navigated);
       contents.off('render-process-gone', forget);
@@ -72,6 +100,6 @@ export class PortHandover {
     contents.on('did-start-navigation', navigated);
     contents.on('render-process-gone', forget);
     contents.on('destroyed', forget);
-    this.#pages.set(contents, forget);
+    this.#waiting.set(contents, forget);
   }
 }

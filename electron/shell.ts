@@ -76,7 +76,7 @@ class Shell {
       onState: (state) => this.#hostChanged(state),
       ...(options.stopTimeoutMs === undefined ? {} : { stopTimeoutMs: options.stopTimeoutMs }),
     });
-    this.#handover = new PortHandover(api, this.#host, this.#log);
+    this.#handover = new PortHandover(api, this.#host, this.#log, options.timers);
     this.#windows = new ConsoleWindows(api, {
       preload: options.preload,
       stateFile: join(userData, 'window.json'),
@@ -151,6 +151,7 @@ class Shell {
         break;
       case 'waiting':
         this.#log('warn', `the host is started again in ${state.delayMs} ms`);
+        this.#handover.hostLost();
         break;
       case 'failed':
         void this.#hostFailed(state.failure);

@@ -1,6 +1,6 @@
 /**
  * A host process that speaks the shell's protocol and nothing else. The way it behaves comes as FAKE_HOST: `good`,
- * `deaf` (does not stop), `locked` (a station holds the data folder), `crash` (ends at once). Its screens answer every
+ * `deaf` (does not stop), `slow` (ready when told `now`), `locked` (a station holds the data folder), `crash` (ends at once). Its screens answer every
  * message with `{ echo, host }`, where `host` tells one process from the next; "crash" ends it.
  */
 import { randomUUID } from 'node:crypto';
@@ -22,6 +22,7 @@ if (behaviour === 'crash') process.exit(7);
 
 parent.on('message', ({ data, ports }: ParentMessage) => {
   if (data.type === 'stop' && behaviour !== 'deaf') parent.postMessage({ type: 'stopped' });
+  if (data.type === 'now') parent.postMessage({ type: 'ready', ready });
   const [port] = ports;
   if (data.type !== 'screen' || port === undefined) return;
   port.on('message', (event: { data: unknown }) => {
@@ -31,6 +32,14 @@ parent.on('message', ({ data, ports }: ParentMessage) => {
   port.start();
 });
 
+const ready = {
+  ready: true,
+  mqtt: '127.0.0.1:1883',
+  coap: null,
+  http: 'http://127.0.0.1:8080',
+  token: 'secret-token',
+};
+
 if (behaviour === 'locked') {
   const detail = { http: process.env['FAKE_STATION_URL'] };
   parent.postMessage({
@@ -39,13 +48,6 @@ if (behaviour === 'locked') {
     message: 'The folder is in use by process 4711.',
     detail,
   });
-} else {
-  const ready = {
-    ready: true,
-    mqtt: '127.0.0.1:1883',
-    coap: null,
-    http: 'http://127.0.0.1:8080',
-    token: 'secret-token',
-  };
+} else if (behaviour !== 'slow') {
   parent.postMessage({ type: 'ready', ready });
 }
