@@ -18,7 +18,7 @@ export class ReadingRows {
   constructor(db: Database.Database) {
     this.#insert = db.prepare('INSERT INTO reading_head VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING');
     this.#insertAgain = db.prepare(
-      `INSERT INTO reading_head SELECT ?1, ?2, 1 + max(seq), ?3, ?4 FROM reading_head WHERE series = ?1 AND t = ?2`,
+      `INSERT INTO reading_head SELECT series, t, 1 + max(seq), ?, ? FROM reading_head WHERE series = ? AND t = ?`,
     );
   }
 
@@ -28,7 +28,7 @@ export class ReadingRows {
       const receivedOrNull = received[i] === t[i] ? null : received[i];
       const seq = this.#nextSeq(seriesOf[i]!, t[i]!);
       if (this.#insert.run(seriesOf[i], t[i], seq, v[i], receivedOrNull).changes === 0) {
-        this.#insertAgain.run(seriesOf[i], t[i], v[i], receivedOrNull);
+        this.#insertAgain.run(v[i], receivedOrNull, seriesOf[i], t[i]);
       }
     }
   }

@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { ManualClock } from '../base/manual-clock.ts';
+import { Coalescer } from './coalescer.ts';
+
+function make(takes: () => boolean = () => true): {
+  clock: ManualClock;
+  turns: string[][];
+  late: Coalescer<string, string>;
+} {
+  const clock = new ManualClock();
+  const turns: string[][] = [];
+  const late = new Coalescer<string, string>(clock, 1000, (rows) => {
+    if (!takes()) return false;
+    turns.push([...rows]);
+    return true;
+  });
+  return { clock, turns, late };
+}
+
+it('hands over the latest of each key, once per second', () => {
+  const { clock, turns, late } = make();
+  late.put('a', 'a1');
+  late.put('b', 'b1');
+  late.put('a', 'a2');
+  clock.advance(999);
+  expect(turns).toEqual([]);
+  clock.advance(1);
+  expect(turns).toEqual([['a2', 'b1']]);
+  late.put('a', 'a3');
+  clock.advance(1000);
+  expect(turns).toEqual([['a2', 'b1'], ['a3']]);
+});
+
+it('rests when nothing waits', () => {
+  const { clock, turns, late } = make();
+  late.put('a', 'a1');
+  late.drop('a');
+  clock.advance(10_000);
+  expect(turns).toEqual([]);
+  expect(clock.pendingTimers).toBe(0);
+});
+
+it('keeps what cannot be taken and offers it again', () => {
+  let room = false;
+  const { clock, turns, late } = make(() => room);
+  late.put('a', 'a1');
+  clock.advance(3000);
+  expect(turns).toEqual([]);
+  room = true;
+  clock.advance(1000);
+  expect(turns).toEqual([['a1']]);
+});
+
+it('hands over at once when flushed', () => {
+  const { clock, turns, late } = make();
+  late.put('a', 'a1');
+  late.flush();
+  expect(turns).toEqual([['a1']]);
+  expect(clock.pendingTimers).toBe(0);
+});
