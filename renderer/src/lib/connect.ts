@@ -21,9 +21,19 @@ declare global {
 
 export function connect(): RpcClient {
   const shell = window.fieldstation;
-  if (shell !== undefined)
-    return createClient({ connect: async () => connectMessagePort(await askPort(shell)) });
-  return createClient({ connect: () => connectWebSocket(rpcUrlOf(location.href)) });
+  if (shell !== undefined) return createClient(async () => connectMessagePort(await askPort(shell)));
+  const token = takeToken();
+  return createClient(() => connectWebSocket(rpcUrlOf(location.href), token));
+}
+
+/** The token of the link that the station printed; taken out of the address so that it is not passed on with it. */
+function takeToken(): string {
+  const address = new URL(location.href);
+  const token = address.searchParams.get('token');
+  if (token === null) return '';
+  address.searchParams.delete('token');
+  history.replaceState(null, '', address);
+  return token;
 }
 
 /** Every request brings a new port: after the host was restarted the old one leads nowhere. */

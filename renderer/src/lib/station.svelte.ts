@@ -3,7 +3,9 @@ import type { ConnectionState, RpcClient } from '../../../core/rpc/types.ts';
 import type { Role } from '../../../core/contract/roles.ts';
 import type { StationInfo, StationStatus } from '../../../core/contract/station.ts';
 import { connect } from './connect.ts';
+import { faultsOf } from './faults.ts';
 import { now } from './now.svelte.ts';
+import { Trends } from './trend.svelte.ts';
 
 let client: RpcClient | undefined;
 
@@ -24,6 +26,9 @@ class Station {
   status = $state.raw<StationStatus | null>(null);
   /** False whenever what is on the screen may be old: every value is then marked as not live. */
   live = $derived(this.connection === 'open');
+  /** What is wrong with the station itself, most urgent first. */
+  faults = $derived(this.status === null ? [] : faultsOf(this.status));
+  readonly trends = new Trends();
   #everOpen = false;
   #stop: (() => void)[] = [];
 
@@ -45,6 +50,7 @@ class Station {
     const takeStatus = (status: StationStatus) => {
       now.setOffset(rpc.clockOffsetMs);
       this.status = status;
+      this.trends.take(status);
     };
     this.#stop.push(rpc.subscribe('station', {}, { snapshot: takeStatus, delta: takeStatus }, { maxHz: 2 }));
   }

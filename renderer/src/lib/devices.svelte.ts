@@ -1,0 +1,125 @@
+/**
+ * All devices, kept current by one subscription that every page shares. Each device has its own signal, so a
+ * delta of a hundred devices redraws the few of them that are on the screen and no list.
+ */
+import { untrack } from 'svelte';
+import type { DeviceRow, SeriesInfo } from '../../../core/contract/devices.ts';
+import { now } from './now.svelte.ts';
+import { presenceOf } from './presence.ts';
+import type { Presence } from './presence.ts';
+import { getClient } from './station.svelte.ts';
+
+export class Device {
+  readonly id: number;
+  /** Reactive: whoever reads it is drawn anew when the device changes. */
+  row: DeviceRow = $state.raw()!;
+  /** Lower-case name and key, for searching. */
+  searchText = '';
+
+  constructor(row: DeviceRow) {
+    this.id = row.id;
+    this.take(row);
+  }
+
+  take(row: DeviceRow): void {
+    this.row = row;
+    this.searchText = `${row.name}\n${row.key}`.toLowerCase();
+  }
+
+  /** The row without becoming dependent on it. */
+  peek(): DeviceRow {
+    return untrack(() => this.row);
+  }
+}
+
+class Devices {
+  /** False until the first snapshot. */
+  loaded = $state(false);
+  problem = $state<string | null>(null);
+  /** Steps when devices come or go; not when their values change. */
+  version = $state(0);
+  readonly #byId = new Map<number, Device>();
+  #stop: (() => void) | undefined;
+
+  start(): void {
+    this.#stop ??= getClient().subscribe(
+      'devices',
+      {},
+      {
+        snapshot: ({ devices }) => this.#replace(devices),
+        delta: ({ upsert, removed }) => this.#change(upsert, removed),
+        error: ({ message }) => (this.problem = message),
+      },
+      { maxHz: 10 },
+    );
+  }
+
+  stop(): void {
+    this.#stop?.();
+    this.#stop = undefined;
+  }
+
+  /** Reactive in who is there, not in their values. */
+  all(): Device[] {
+    void this.version;
+    return [...this.#byId.values()];
+  }
+
+  get count(): number {
+    void this.version;
+    return this.#byId.size;
+  }
+
+  get(id: number): Device | undefined {
+    void this.version;
+    return this.#byId.get(id);
+  }
+
+  /** Device and description of a series; reactive in who is there. */
+  ofSeries(seriesId: number): { device: Device; series: SeriesInfo } | undefined {
+    for (const device of this.all()) {
+      const series = device.peek().series.find((one) => one.id === seriesId);
+      if (series !== undefined) return { device, series };
+    }
+    return undefined;
+  }
+
+  #replace(rows: DeviceRow[]): void {
+    const kept = new Set(rows.map((row) => row.id));
+    for (const id of this.#byId.keys()) if (!kept.has(id)) this.#byId.delete(id);
+    this.#upsert(rows);
+    this.version++;
+    this.loaded = true;
+    this.problem = null;
+  }
+
+  #change(upsert: DeviceRow[], removed: number[]): void {
+    let changed = this.#upsert(upsert);
+    for (const id of removed) changed = this.#byId.delete(id) || changed;
+    if (changed) this.version++;
+  }
+
+  /** True when one of them is new. */
+  #upsert(rows: DeviceRow[]): boolean {
+    let added = false;
+    for (const row of rows) {
+      const device = this.#byId.get(row.id);
+      if (device !== undefined) device.take(row);
+      else {
+        this.#byId.set(row.id, new Device(row));
+        added = true;
+      }
+    }
+    return added;
+  }
+}
+
+export const devices = new Devices();
+
+/** How many are live, stale and silent; counted anew each second. */
+export function countPresence(): Record<Presence, number> {
+  const counts: Record<Presence, number> = { live: 0, stale: 0, silent: 0 };
+  const nowMs = now.ms;
+  for (const device of devices.all()) counts[presenceOf(device.peek(), nowMs)]++;
+  return counts;
+}

@@ -1,0 +1,53 @@
+/** Keys that work on every page. Keys of a page belong to the page. */
+export interface Shortcut {
+  keys: string;
+  does: string;
+}
+
+export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
+  {
+    group: 'Everywhere',
+    list: [
+      { keys: 'Ctrl K', does: 'Find a page, a device or a theme' },
+      { keys: '/', does: 'Put the cursor into the search of this page' },
+      { keys: '?', does: 'Show these shortcuts' },
+      { keys: 'G then O', does: 'Overview' },
+      { keys: 'G then D', does: 'Devices' },
+      { keys: 'G then T', does: 'Topics' },
+      { keys: 'G then C', does: 'CoAP' },
+      { keys: 'G then S', does: 'Settings' },
+      { keys: 'Esc', does: 'Close, or empty the search' },
+    ],
+  },
+  {
+    group: 'In a table',
+    list: [
+      { keys: '↑ ↓', does: 'Row by row' },
+      { keys: 'PgUp PgDn', does: 'Page by page' },
+      { keys: 'Home End', does: 'First and last row' },
+      { keys: 'Enter', does: 'Open' },
+    ],
+  },
+  {
+    group: 'In a tree',
+    list: [
+      { keys: '→', does: 'Open a level, then go into it' },
+      { keys: '←', does: 'Close a level, then go up' },
+      { keys: '↑ ↓', does: 'Line by line' },
+    ],
+  },
+];
+
+/** True where a key is text and not a command. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (
+    target.isContentEditable ||
+    target instanceof HTMLTextAreaElement ||
+    target instanceof HTMLSelectElement
+  ) {
+    return true;
+  }
+  const buttons = ['button', 'checkbox', 'radio', 'submit', 'range'];
+  return target instanceof HTMLInputElement && !buttons.includes(target.type);
+}
