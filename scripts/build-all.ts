@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { build } from 'vite';
 import { hashSources, isFresh, writeStamp } from './build-stamp.ts';
 import { buildTargets, missingSources } from './build-targets.ts';
@@ -25,9 +26,8 @@ export async function buildAll(root: string, say: (line: string) => void): Promi
     try {
       await build(target.config);
     } catch (error) {
-      throw new BuildError(
-        `${target.name} could not be built: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      const why = error instanceof Error ? error.message : String(error);
+      throw new BuildError(`${target.name} could not be built: ${stripVTControlCharacters(why)}`);
     }
   }
   writeStamp(

@@ -15,6 +15,9 @@ export interface BuildTarget {
 
 const BUILTINS = [...builtinModules, ...builtinModules.map((name) => `node:${name}`), /^node:/];
 
+/** The licences of what was bundled must travel with it. */
+const LICENSES = { fileName: 'LICENSES.md' };
+
 export function buildTargets(root: string, outputFolder = join(root, 'dist')): BuildTarget[] {
   const workers = readdirSync(join(root, 'core', 'store')).filter((name) => name.endsWith('-worker.ts'));
   const hostEntries = ['core/host.ts', 'core/cli.ts', ...workers.map((name) => `core/store/${name}`)];
@@ -27,7 +30,13 @@ export function buildTargets(root: string, outputFolder = join(root, 'dist')): B
         root: join(root, 'renderer'),
         configFile: join(root, 'vite.config.ts'),
         logLevel: 'warn',
-        build: { outDir: join(outputFolder, 'console') },
+        build: {
+          outDir: join(outputFolder, 'console'),
+          license: LICENSES,
+          // It comes from the disk or the next room: one large file is not a slow one.
+          chunkSizeWarningLimit: 2_000,
+          rolldownOptions: { checks: { bundlerTimings: false } },
+        },
       },
     },
     // Workers are entries of their own beside the host, which finds them by name (core/store/worker-url.ts).
@@ -62,6 +71,7 @@ function nodeTarget(
       build: {
         ssr: true,
         outDir: folder,
+        ...(name === 'host' ? { license: LICENSES } : {}),
         // Two targets share one folder; the build empties it once before all of them.
         emptyOutDir: false,
         target: 'node24',
