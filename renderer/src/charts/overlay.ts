@@ -16,10 +16,11 @@ export interface PanelMarks {
   silent: SilentStretch | null;
 }
 
-const HATCH_STEP_PX = 7;
-const HATCH_LINE_PX = 2.5;
+// Wider than on a value: a large area hatched as densely would shout.
+const HATCH_STEP_PX = 11;
+const HATCH_LINE_PX = 2;
 
-/** Draws, under the lines: gaps as a quiet ground, the silent stretch hatched as every stale value is. */
+/** Draws, over the grid and under the lines: gaps as a quiet ground, the silent stretch hatched as every stale value is. */
 export function drawMarks(u: uPlot, marks: PanelMarks, colors: ChartColors): void {
   const { ctx } = u;
   ctx.save();

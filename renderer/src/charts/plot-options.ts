@@ -6,6 +6,8 @@ import { TIME_STEPS, timeLabels } from './time-axis.ts';
 /** Room for the value axis: the same in every panel, so that the panels of a page stand exactly over each other. */
 export const VALUE_AXIS_PX = 56;
 export const TIME_AXIS_PX = 36;
+/** Above each plot: the unit of its axis. */
+const PANEL_TOP_PX = 22;
 const LINE_PX = 1.5;
 
 export interface PlotHooks {
@@ -16,7 +18,8 @@ export interface PlotHooks {
   valueRange: () => [number, number];
   valueText: (value: number) => string;
   hasValues: () => boolean;
-  drawUnder: (u: uPlot) => void;
+  /** Over the grid and under the lines. */
+  drawMarks: (u: uPlot) => void;
   cursorMoved: (u: uPlot) => void;
   selected: (u: uPlot) => void;
   back: () => void;
@@ -43,7 +46,7 @@ export function plotOptions(
     ...size,
     ms: 1,
     legend: { show: false },
-    padding: [10, 14, timeAxis ? 0 : 6, 0],
+    padding: [PANEL_TOP_PX, 14, timeAxis ? 0 : 8, 0],
     scales: {
       x: { time: true, auto: false, range: (_u, min, max) => [min, max] },
       y: { auto: false, range: () => hooks.valueRange() },
@@ -104,7 +107,7 @@ export function plotOptions(
       },
     },
     hooks: {
-      drawClear: [hooks.drawUnder],
+      drawAxes: [hooks.drawMarks],
       setCursor: [hooks.cursorMoved],
       setSelect: [hooks.selected],
     },

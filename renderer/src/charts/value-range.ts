@@ -32,7 +32,7 @@ export function valueRange(previous: ValueRange | null, low: number, high: numbe
     if (inside && span >= (previous.max - previous.min) * 0.4) return previous;
   }
   const margin = span * 0.12;
-  const step = roundStep((span + 2 * margin) / 5);
+  const step = roundStep((span + 2 * margin) / 9);
   let min = Math.floor((middle - span / 2 - margin) / step) * step;
   let max = Math.ceil((middle + span / 2 + margin) / step) * step;
   if (PERCENT.has(unit) && low >= 0 && high <= 100) {
