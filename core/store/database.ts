@@ -27,7 +27,8 @@ export function openForWriting(file: string, maxPages: number | null): Database.
 
 /**
  * Opens the record for reading only. On a disk that cannot be written to, SQLite cannot make the shared memory that
- * WAL needs; a record that was closed cleanly (no WAL left) is then read as an unchanging file.
+ * WAL needs; a record that was closed cleanly (no WAL left) is then read as an unchanging file. Such a connection
+ * never sees what is written later.
  */
 export function openForReading(file: string): Database.Database {
   let db: Database.Database | undefined;

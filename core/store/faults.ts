@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import { CodedError } from '../base/errors.ts';
 import type { FaultCode } from '../contract/station.ts';
 import type { Failure } from './protocol.ts';
@@ -9,6 +10,20 @@ export function failureOf(error: unknown): Failure {
   return { code: typeof code === 'string' ? code : 'internal', message: error.message };
 }
 
+/**
+ * SQLite says `SQLITE_CANTOPEN` and no more of a file that it may not create. When the folder tells why (`EROFS`,
+ * `EACCES`), that is the better answer.
+ */
+export function explained(failure: Failure, folder: string): Failure {
+  if (!failure.code.startsWith('SQLITE_CANTOPEN')) return failure;
+  try {
+    accessSync(folder, constants.W_OK);
+    return failure;
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
 /** True when the file itself is at fault: it is no database, or its inside contradicts itself. */
 export function isDamage(failure: Failure): boolean {
   return (
@@ -16,11 +31,6 @@ export function isDamage(failure: Failure): boolean {
     failure.code === 'SQLITE_NOTADB' ||
     failure.code === 'store.foreign_file'
   );
-}
-
-/** Failures that no retry can cure, because they are about what the file is and not about the disk. */
-export function isRefusal(failure: Failure): boolean {
-  return failure.code === 'store.newer_version';
 }
 
 export function faultCodeOf(failure: Failure): FaultCode {

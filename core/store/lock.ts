@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { CodedError } from '../base/errors.ts';
-import { failureOf, faultCodeOf } from './faults.ts';
+import { explained, failureOf, faultCodeOf } from './faults.ts';
 
 // Lets a cleanly closed record on a read-only disk be read (`immutable=1`). better-sqlite3 reads it once, when the
 // first connection of the process opens, and that is the lock's.
@@ -43,9 +43,12 @@ export class FolderLock {
   /** Throws `store.locked` when another station holds it. Does nothing when it is held already. */
   acquire(): void {
     if (this.#held !== null) return;
+    const file = join(this.#folder, LOCK_FILE);
+    // SQLite would fall back to reading a file that it may not write, and such a transaction locks nobody out.
+    accessSync(existsSync(file) ? file : this.#folder, constants.W_OK);
     let db: Database.Database | undefined;
     try {
-      db = new Database(join(this.#folder, LOCK_FILE), { timeout: 200 });
+      db = new Database(file, { timeout: 200 });
       db.exec('BEGIN EXCLUSIVE');
     } catch (error) {
       db?.close();
@@ -91,11 +94,25 @@ export function lockFolder(folder: string, info: RunningInfo): FolderLock {
     lock.acquire();
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    const failure = failureOf(error);
-    const disk = ['disk_full', 'read_only'].includes(faultCodeOf(failure));
-    if (!disk && failure.code !== 'SQLITE_CANTOPEN') throw cannotLock(folder, error);
+    const failure = explained(failureOf(error), folder);
+    if (!['disk_full', 'read_only'].includes(faultCodeOf(failure))) throw cannotLock(folder, error);
+    if (heldElsewhere(folder)) throw lockedBy(folder);
   }
   return lock;
+}
+
+/** Whether another user's station holds a folder in which this one may only read. */
+function heldElsewhere(folder: string): boolean {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(join(folder, LOCK_FILE), { readonly: true, fileMustExist: true, timeout: 200 });
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return false;
+  } catch (error) {
+    return failureOf(error).code.startsWith('SQLITE_BUSY');
+  } finally {
+    db?.close();
+  }
 }
 
 /** Who runs on the folder as far as its file tells. */

@@ -13,12 +13,49 @@ import { queryRange } from './range-query.ts';
 const port = parentPort!;
 /** Requests under way or waiting; one that is no longer in here was cancelled. */
 const wanted = new Set<number>();
-let db: Database.Database | null = null;
+/** The connection of new requests. One that was given up is closed by the last request that still uses it. */
+let current: Connection | null = null;
 
-function release(): null {
-  const closing = db;
-  db = null;
-  closing?.close();
+class Connection {
+  readonly db: Database.Database;
+  #users = 0;
+  #givenUp = false;
+  #onClosed: (() => void)[] = [];
+
+  constructor(file: string) {
+    this.db = openForReading(file);
+  }
+
+  async use<T>(work: () => T | Promise<T>): Promise<T> {
+    this.#users++;
+    try {
+      return await work();
+    } finally {
+      this.#users--;
+      this.#closeWhenFree();
+    }
+  }
+
+  /** Answers once it is closed. */
+  giveUp(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#givenUp = true;
+      this.#onClosed.push(resolve);
+      this.#closeWhenFree();
+    });
+  }
+
+  #closeWhenFree(): void {
+    if (!this.#givenUp || this.#users > 0) return;
+    this.db.close();
+    for (const closed of this.#onClosed.splice(0)) closed();
+  }
+}
+
+async function release(): Promise<null> {
+  const connection = current;
+  current = null;
+  await connection?.giveUp();
   return null;
 }
 
@@ -33,17 +70,19 @@ async function answer(
   };
   if (request.kind === 'release') return release();
   await turn(); // whatever is queued behind it may be its cancellation
-  db ??= openForReading(file);
-  switch (request.kind) {
-    case 'range':
-      return queryRange(db, request.range, turn);
-    case 'messages':
-      return newestMessages(db, request.topic, request.limit);
-    case 'catalog':
-      return loadCatalog(db);
-    case 'check':
-      return findDamage(db, turn);
-  }
+  const connection = (current ??= new Connection(file));
+  return connection.use<ReaderResults[keyof ReaderResults]>(() => {
+    switch (request.kind) {
+      case 'range':
+        return queryRange(connection.db, request.range, turn);
+      case 'messages':
+        return newestMessages(connection.db, request.topic, request.limit);
+      case 'catalog':
+        return loadCatalog(connection.db);
+      case 'check':
+        return findDamage(connection.db, turn);
+    }
+  });
 }
 
 async function handle(id: number, file: string, request: ReaderRequest): Promise<void> {
@@ -54,7 +93,7 @@ async function handle(id: number, file: string, request: ReaderRequest): Promise
   } catch (error) {
     const failure = failureOf(error);
     // What SQLite could not read may be readable on a new connection: a disk that came back, a file that was replaced.
-    if (failure.code.startsWith('SQLITE_')) release();
+    if (failure.code.startsWith('SQLITE_')) void release();
     port.postMessage({ id, failure } satisfies FromReader);
   } finally {
     wanted.delete(id);
@@ -79,7 +118,6 @@ port.on('message', (message: ToReader) => {
   else if (message.kind === 'cancel') wanted.delete(message.id);
   else {
     wanted.clear();
-    release();
-    port.close();
+    void release().then(() => port.close());
   }
 });

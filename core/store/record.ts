@@ -12,7 +12,7 @@ import { READING_BYTES } from './batch.ts';
 import { Coalescer } from './coalescer.ts';
 import { emptyCatalog } from './catalog-rows.ts';
 import { CommitLoop } from './commit-loop.ts';
-import { isDamage } from './faults.ts';
+import { explained, isDamage } from './faults.ts';
 import { FileCare, makeFolder } from './file-care.ts';
 import { refuseNewerFile } from './header.ts';
 import { KnownRows } from './known-rows.ts';
@@ -61,6 +61,7 @@ export class Record {
   readonly statusChanged: Signal<void>;
   /** As loaded; not kept up to date. */
   catalog: Catalog = emptyCatalog();
+  readonly #folder: string;
   readonly #limits: RecordLimits;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -80,6 +81,7 @@ export class Record {
   #closing: Promise<void> | undefined;
 
   private constructor(folder: string, lock: FolderLock, options: RecordOptions) {
+    this.#folder = folder;
     this.#lock = lock;
     this.#limits = { ...RECORD_LIMITS, ...options };
     this.#clock = options.clock ?? systemClock;
@@ -311,10 +313,14 @@ export class Record {
   }
 
   #onFault(failure: Failure | null): void {
-    if (failure === null) this.#log.info('the record can be written again');
-    else this.#log.error('the record cannot be written; it is tried again', { ...failure });
-    this.#board.setFault('write', failure);
-    if (failure !== null) void this.#board.look();
+    if (failure === null) {
+      this.#log.info('the record can be written again');
+      this.#releaseReader(); // it may have had to open the file as one that never changes
+      return this.#board.setFault('write', null);
+    }
+    this.#log.error('the record cannot be written; it is tried again', { ...failure });
+    this.#board.setFault('write', explained(failure, this.#folder));
+    void this.#board.look();
   }
 
   /** A write met damage: the file makes way while the station runs, and nothing that waits is lost with it. */
@@ -327,12 +333,18 @@ export class Record {
     return this.#known.seed();
   }
 
+  #releaseReader(): void {
+    this.#reader.ask({ kind: 'release' }).catch((error: unknown) => {
+      this.#log.debug('the reader could not be told', { error });
+    });
+  }
+
   /** Someone took the file away while it was open; commits would go on into a file that nobody can find. */
   #fileGone(): void {
     const failure = { code: 'store.moved', message: 'the record file was moved or removed' };
     this.#topicsSeen.clear();
     this.#board.committedReadings = 0;
-    void this.#reader.ask({ kind: 'release' }).catch(() => undefined);
+    this.#releaseReader();
     this.#loop.reopen(failure, this.#known.seed());
   }
 
