@@ -21,12 +21,9 @@ export class KeptPayloads {
     let length = Math.min(payload.length, this.#maxBytes);
     if (this.#bytes - lengthBefore + length > this.#maxBytesInAll) length = Math.min(length, PREVIEW_BYTES);
     this.#bytes += length - lengthBefore;
-    if (before !== null && lengthBefore === length) {
-      if (length === payload.length) before.set(payload);
-      else before.set(payload.subarray(0, length));
-      return before;
-    }
-    // `slice` of a Buffer would be a view into the socket's memory.
-    return Uint8Array.prototype.slice.call(payload, 0, length);
+    // Memory of its own, exactly as long: a view would pin the socket's buffer, or clone it whole into a worker.
+    const kept = before !== null && lengthBefore === length ? before : new Uint8Array(length);
+    kept.set(length === payload.length ? payload : payload.subarray(0, length));
+    return kept;
   }
 }

@@ -58,12 +58,17 @@ export function visibleTopics(
 /** Topics that contain the text, case aside, and the levels above them. */
 export function matchingNodes(nodes: Iterable<TreeNode>, search: string): Set<TreeNode> {
   const matches = new Set<TreeNode>();
-  const wanted = search.toLowerCase();
+  const wanted = containing(search);
   for (const node of nodes) {
-    if (node.own === null || !node.topic.toLowerCase().includes(wanted)) continue;
+    if (node.own === null || !wanted.test(node.topic)) continue;
     for (let up: TreeNode | null = node; up !== null && !matches.has(up); up = up.parent) matches.add(up);
   }
   return matches;
+}
+
+/** Finds the text whatever its case, without a lower-case copy of every topic. */
+export function containing(search: string): RegExp {
+  return new RegExp(search.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'i');
 }
 
 export function snapshotOf({ nodes, leftOut }: VisibleTopics, totalTopics: number): TopicsSnapshot {

@@ -1,6 +1,6 @@
 import type { TopicsDelta, TopicsSnapshot } from '../contract/topics.ts';
 import type { DeviceFeed } from './feed.ts';
-import { snapshotOf, viewsOf } from './topic-view.ts';
+import { containing, snapshotOf, viewsOf } from './topic-view.ts';
 import type { VisibleTopics } from './topic-view.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { VisibleTopics } from './topic-view.ts';
  * comparing the epoch of each visible node with that of the last look.
  */
 export class TopicsFeed implements DeviceFeed<TopicsSnapshot, TopicsDelta> {
-  readonly #search: string;
+  readonly #search: RegExp | null;
   readonly #look: () => VisibleTopics;
   readonly #nextEpoch: () => number;
   readonly #totalTopics: () => number;
@@ -29,7 +29,7 @@ export class TopicsFeed implements DeviceFeed<TopicsSnapshot, TopicsDelta> {
     dirty: () => void;
     onClose: () => void;
   }) {
-    this.#search = parts.search.toLowerCase();
+    this.#search = parts.search === '' ? null : containing(parts.search);
     this.#look = parts.look;
     this.#nextEpoch = parts.nextEpoch;
     this.#totalTopics = parts.totalTopics;
@@ -45,7 +45,7 @@ export class TopicsFeed implements DeviceFeed<TopicsSnapshot, TopicsDelta> {
   }
 
   topicAdded(topic: string): void {
-    if (this.#search !== '' && topic.toLowerCase().includes(this.#search)) this.#foundMore = true;
+    if (this.#search?.test(topic) === true) this.#foundMore = true;
   }
 
   snapshot(): TopicsSnapshot {
@@ -79,7 +79,7 @@ export class TopicsFeed implements DeviceFeed<TopicsSnapshot, TopicsDelta> {
   /** With a search, only a topic that matches changes what is seen. */
   #structureChanged(): boolean {
     if (this.#lookedIn === 0) return true;
-    if (this.#search !== '') return this.#foundMore;
+    if (this.#search !== null) return this.#foundMore;
     return this.#visible.open.some((node) => node.childrenChangedIn > this.#lookedIn);
   }
 }
