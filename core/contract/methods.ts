@@ -50,7 +50,8 @@ export const methods = {
 
   'topics.list': method<TopicsSnapshot>()('view', v.object(topicTreeParams)),
   'topics.get': method<TopicDetail>()('view', v.object({ topic: topicName })),
-  'topics.messages': method<{ messages: RawMessage[]; total: number }>()(
+  /** Newest first. */
+  'topics.messages': method<{ messages: RawMessage[] }>()(
     'view',
     v.object({
       topic: topicName,

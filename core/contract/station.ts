@@ -21,7 +21,7 @@ export interface StationInfo {
   listeners: ListenerStatus[];
   /** Where the record lies, for people to find it. Never an input. */
   dataFolder: string;
-  runtime: { node: string; electron: string | null; sqlite: string; platform: string };
+  runtime: { node: string; electron: string | null; platform: string };
 }
 
 export type FaultCode = 'disk_full' | 'read_only' | 'corrupt' | 'io' | 'backlog';

@@ -30,6 +30,11 @@ export class Broker {
     return this.#context.counters;
   }
 
+  /** Network connections, also those that have not sent CONNECT yet. */
+  get connectionCount(): number {
+    return this.#context.connections.size;
+  }
+
   get retainedCount(): number {
     return this.#context.retained.count;
   }

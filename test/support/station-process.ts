@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { connectWebSocket } from '../../core/rpc/websocket-client.ts';
+import { createClient } from '../../core/rpc/client.ts';
+import { connectWebSocket, rpcUrlOf } from '../../core/rpc/websocket-client.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { stopChild } from './peers.ts';
 
@@ -90,7 +91,7 @@ export async function startStation(
       return Number(/:(\d+)$/.exec(address)![1]);
     },
     log: () => log,
-    client: () => connectWebSocket(ready.http!, ready.token),
+    client: () => createClient(() => connectWebSocket(rpcUrlOf(ready.http!), ready.token)),
     cli: (...words) => runCli([...words, '--http', ready.http!, '--token', ready.token]),
     async stop() {
       await stopChild(child, 'SIGTERM');

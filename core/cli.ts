@@ -1,0 +1,49 @@
+/** The command line: `npm run -s station -- COMMAND ...`. Results go to stdout, everything for people to stderr. */
+import './base/node-version.ts';
+import { codeOf, messageOf } from './base/errors.ts';
+import { VERSION } from './version.ts';
+
+const HELP = `Fieldstation ${VERSION}
+
+  serve  [--data DIR] [--mqtt HOST:PORT] [--coap HOST:PORT] [--http HOST:PORT]
+         runs the station; one line of JSON on stdout when it is ready, logs on stderr; Ctrl+C stops it
+         defaults: 127.0.0.1:1883, 127.0.0.1:5683, 127.0.0.1:8080; port 0 takes any free one
+  call   METHOD [JSON] [--http URL] [--token T]
+         calls a method of the running station and prints its result as JSON
+  watch  TOPIC [JSON] [--http URL] [--token T]
+         prints a subscription, a line of JSON each: first the snapshot, then deltas, until Ctrl+C
+  help   this text; "version" prints the version
+
+  call and watch find the station by --data DIR (or the default folder) when --http and --token are left out.
+`;
+
+async function main(args: string[]): Promise<number> {
+  const [command = 'help', ...rest] = args;
+  switch (command) {
+    case 'serve':
+      return (await import('./cli/serve.ts')).serve(rest);
+    case 'call':
+      return (await import('./cli/call.ts')).call(rest);
+    case 'watch':
+      return (await import('./cli/watch.ts')).watch(rest);
+    case 'version':
+    case '--version':
+      process.stdout.write(`${VERSION}\n`);
+      return 0;
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP);
+      return 0;
+    default:
+      process.stderr.write(`Fieldstation has no command "${command}". "help" lists them.\n`);
+      return 2;
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${codeOf(error)}: ${messageOf(error)}\n`);
+  process.exitCode = 1;
+}

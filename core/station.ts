@@ -1,0 +1,231 @@
+/** Wires all parts of the station; the only file that knows them all. */
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { Access } from './access/access.ts';
+import { systemClock } from './base/clock.ts';
+import type { Clock } from './base/clock.ts';
+import { CodedError } from './base/errors.ts';
+import type { Unsubscribe } from './base/events.ts';
+import type { Log } from './base/log.ts';
+import { CoapEndpoint } from './coap/endpoint.ts';
+import type { Role } from './contract/roles.ts';
+import type { StationInfo } from './contract/station.ts';
+import { ReadingsHub } from './devices/readings-hub.ts';
+import { DeviceRegistry } from './devices/registry.ts';
+import { TopicTree } from './devices/topic-tree.ts';
+import { createGateway } from './gateway/gateway.ts';
+import type { Gateway, ListeningGateway } from './gateway/gateway.ts';
+import { Broker } from './mqtt/broker.ts';
+import { listenTcp } from './mqtt/tcp.ts';
+import { createRpcHost } from './rpc/host.ts';
+import type { RpcHost } from './rpc/host.ts';
+import type { HostTransport } from './rpc/types.ts';
+import { CoapDesk } from './station/coap-desk.ts';
+import { collectStatus } from './station/collect.ts';
+import { consoleFolder } from './station/console-folder.ts';
+import { createHandlers } from './station/handlers.ts';
+import { Intake } from './station/intake.ts';
+import { ListenerBoard } from './station/listeners.ts';
+import type { StationOptions } from './station/options.ts';
+import { StatusBoard } from './station/status.ts';
+import { Record } from './store/record.ts';
+import { Telemetry } from './telemetry/telemetry.ts';
+import { VERSION } from './version.ts';
+
+/** What `serve` prints when the station runs. A listener that failed is null. */
+export interface ReadyLine {
+  ready: true;
+  mqtt: string | null;
+  coap: string | null;
+  http: string | null;
+  token: string;
+}
+
+/** Everything that is there between `start` and `stop`. */
+interface Running {
+  record: Record;
+  broker: Broker;
+  endpoint: CoapEndpoint;
+  desk: CoapDesk;
+  status: StatusBoard;
+  rpc: RpcHost;
+  gateway: Gateway;
+  /** The gateway where it listens. */
+  screensGate: ListeningGateway | null;
+  listeners: ListenerBoard;
+  listening: Unsubscribe[];
+}
+
+/**
+ * One station on one data folder. `start` may fail (folder locked, unreadable record) and then leaves nothing behind;
+ * a listener that fails does not: it is a status, and the station runs without it.
+ */
+export class Station {
+  readonly #options: StationOptions;
+  readonly #clock: Clock;
+  readonly #logFor: (part: string) => Log;
+  #startedMs = 0;
+  #running: Running | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: StationOptions, context: { logFor: (part: string) => Log; clock?: Clock }) {
+    this.#options = options;
+    this.#clock = context.clock ?? systemClock;
+    this.#logFor = context.logFor;
+  }
+
+  /** @throws CodedError `store.locked`, `store.*`, `access.*`, `station.no_listener` */
+  async start(): Promise<ReadyLine> {
+    const clock = this.#clock;
+    this.#startedMs = clock.now();
+    const record = await Record.open(this.#options.dataFolder, { clock, log: this.#logFor('record') });
+    try {
+      const access = Access.open(this.#options.dataFolder, this.#logFor('access'));
+      const running = this.#wire(record, access);
+      this.#running = running;
+      await this.#listen(running);
+      return this.#readyLine(running, access);
+    } catch (error) {
+      await (this.#running === null ? record.close() : this.stop());
+      throw error;
+    }
+  }
+
+  /** Closes listeners, writes what is waiting, closes the record. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** A screen of the desktop, which has proven itself by holding the port. */
+  acceptScreen(transport: HostTransport, role: Role): void {
+    if (this.#running === null) transport.close('the station is not running');
+    else this.#running.rpc.accept(transport, { role, name: 'desktop' });
+  }
+
+  #wire(record: Record, access: Access): Running {
+    const clock = this.#clock;
+    const logFor = this.#logFor;
+    const { catalog } = record;
+    const registry = new DeviceRegistry({ sink: record, clock });
+    registry.load(catalog);
+    const topics = new TopicTree({ sink: record });
+    topics.load(catalog.topics);
+    const hub = new ReadingsHub({ values: registry });
+    const telemetry = new Telemetry({ catalog: registry });
+    const intake = new Intake({ telemetry, registry, hub, topics, record });
+    const broker = new Broker({ clock, log: logFor('mqtt'), intake });
+    const endpoint = new CoapEndpoint({ clock, log: logFor('coap') });
+    const desk = new CoapDesk({ endpoint, registry, intake, store: record, clock, log: logFor('coap') });
+    desk.load(catalog.resources);
+
+    const listeners = new ListenerBoard(logFor('station'));
+    const status = new StatusBoard({
+      clock,
+      counters: () => ({ messages: intake.messages, readings: intake.readings }),
+      collect: () => collectStatus({ ...running, intake, registry, topics, telemetry, gatewayCounters }),
+    });
+    const gatewayCounters = () => running.screensGate?.counters ?? null;
+    const info = () => this.#info(running);
+    const rpc = createRpcHost(
+      createHandlers({ clock, info, status, registry, topics, hub, record, desk }),
+      { clock, log: logFor('rpc') },
+    );
+    const gateway = createGateway({
+      rpcHost: rpc,
+      access,
+      log: logFor('http'),
+      clock,
+      consoleFolder: consoleFolder(),
+    });
+    const listening = [
+      record.committed.on((sequence) => broker.release(sequence)),
+      record.statusChanged.on(() => status.touch()),
+      listeners.changed.on(() => status.touch()),
+    ];
+    const running: Running = {
+      record,
+      broker,
+      endpoint,
+      desk,
+      status,
+      rpc,
+      gateway,
+      screensGate: null,
+      listeners,
+      listening,
+    };
+    return running;
+  }
+
+  #info({ listeners }: Running): StationInfo {
+    return {
+      name: hostname(),
+      version: VERSION,
+      startedMs: this.#startedMs,
+      nowMs: this.#clock.now(),
+      listeners: listeners.statuses(),
+      dataFolder: resolve(this.#options.dataFolder),
+      runtime: {
+        node: process.versions.node,
+        electron: process.versions['electron'] ?? null,
+        platform: `${process.platform} ${process.arch}`,
+      },
+    };
+  }
+
+  async #listen(running: Running): Promise<void> {
+    const { record, broker, endpoint, desk, status, gateway, listeners } = running;
+    const { mqtt, coap, http } = this.#options;
+    const log = this.#logFor('mqtt');
+    broker.start();
+    await Promise.all([
+      listeners.open('mqtt', mqtt, () => listenTcp(broker, { ...mqtt, log })),
+      listeners.open('coap', coap, async () => ({
+        address: await endpoint.start(coap),
+        close: () => endpoint.stop(),
+      })),
+      listeners.open('http', http, async () => {
+        const gate = (running.screensGate = await gateway.listen(http));
+        return { address: { host: http.host, port: gate.port }, close: () => gate.close() };
+      }),
+    ]);
+    if (listeners.statuses().every(({ state }) => state === 'failed')) {
+      throw new CodedError(
+        'station.no_listener',
+        'None of the listeners could start, so there is nothing to serve.',
+      );
+    }
+    if (listeners.status('coap')?.state === 'listening') {
+      desk.resume();
+    }
+    const address = listeners.status('http')?.address;
+    record.updateRunning({ http: address == null ? null : `http://${address}` });
+    status.start();
+  }
+
+  #readyLine({ listeners }: Running, access: Access): ReadyLine {
+    const http = listeners.status('http')?.address ?? null;
+    return {
+      ready: true,
+      mqtt: listeners.status('mqtt')?.address ?? null,
+      coap: listeners.status('coap')?.address ?? null,
+      http: http === null ? null : `http://${http}`,
+      token: access.tokenOf('admin'),
+    };
+  }
+
+  async #stop(): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    const { record, broker, desk, status, rpc, listeners, listening } = running;
+    status.stop();
+    rpc.stop();
+    desk.stop();
+    broker.stop();
+    await listeners.close();
+    await record.close();
+    for (const remove of listening) remove();
+    this.#running = null;
+  }
+}

@@ -1,0 +1,264 @@
+import { Signal } from '../base/events.ts';
+import type { Clock } from '../base/clock.ts';
+import { CodedError, codeOf, messageOf } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { CoapEndpoint } from '../coap/endpoint.ts';
+import type { CoapResponse } from '../coap/response.ts';
+import type { Observation } from '../coap/observation.ts';
+import { parseCoapUri } from '../coap/uri.ts';
+import type { CoapDiscovery, CoapResource, CoapResponseView } from '../contract/coap.ts';
+import type { DeviceRegistry } from '../devices/registry.ts';
+import type { CoapResourceRecord } from '../store/types.ts';
+import { linkView, resourceFromRecord, responseView, shortText } from './coap-views.ts';
+import type { Intake } from './intake.ts';
+
+const MAX_RESOURCES = 20_000;
+
+export interface CoapRequestInput {
+  uri: string;
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  payload?: string | Uint8Array | { base64: string } | undefined;
+  contentFormat?: number | undefined;
+  accept?: number | undefined;
+}
+
+interface Entry {
+  view: CoapResource;
+  accept: number | null;
+  /** Someone asked for it and did not cancel it: observed whenever the station runs. */
+  observed: boolean;
+  observation: Observation | null;
+}
+
+/**
+ * The station's knowledge of CoAP servers: resources found by discovery or asked for by hand, what is observed, and
+ * the last representation of each. Observations are kept in the record and start again with the station.
+ */
+export class CoapDesk {
+  /** URI of a resource that changed or was removed. */
+  readonly changed = new Signal<string>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #endpoint: CoapEndpoint;
+  readonly #registry: DeviceRegistry;
+  readonly #intake: Intake;
+  readonly #store: { putResource(record: CoapResourceRecord): void };
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(parts: {
+    endpoint: CoapEndpoint;
+    registry: DeviceRegistry;
+    intake: Intake;
+    store: { putResource(record: CoapResourceRecord): void };
+    clock: Clock;
+    log: Log;
+  }) {
+    this.#endpoint = parts.endpoint;
+    this.#registry = parts.registry;
+    this.#intake = parts.intake;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
+  }
+
+  /** Takes in what the record knew. Observations start with `resume`. */
+  load(records: CoapResourceRecord[]): void {
+    for (const record of records) {
+      if (record.removed) continue;
+      const { uri, accept, observed } = record;
+      this.#entries.set(uri, { view: resourceFromRecord(record), accept, observed, observation: null });
+    }
+  }
+
+  /** Starts every wanted observation. Called once the endpoint listens. */
+  resume(): void {
+    for (const [uri, entry] of this.#entries) {
+      if (!entry.observed) continue;
+      try {
+        this.#observe(entry);
+      } catch (error) {
+        this.#log.warn('an observation could not be resumed', { uri, error: messageOf(error) });
+      }
+    }
+  }
+
+  get observations(): number {
+    let count = 0;
+    for (const { observation } of this.#entries.values()) if (observation !== null) count++;
+    return count;
+  }
+
+  resources(authority?: string): CoapResource[] {
+    const views = [...this.#entries.values()].map((entry) => entry.view);
+    return authority === undefined ? views : views.filter((view) => view.authority === authority);
+  }
+
+  resource(uri: string): CoapResource | undefined {
+    return this.#entries.get(uri)?.view;
+  }
+
+  /** Reads `/.well-known/core` (RFC 6690) of the server; resources that it no longer lists go, observed ones stay. */
+  async discover(uri: string, signal: AbortSignal): Promise<CoapDiscovery> {
+    const { authority } = parseCoapUri(uri);
+    const found = await this.#endpoint.discover(uri, { signal });
+    const deviceId = this.#registry.deviceId(authority, 'coap');
+    this.#registry.touch(deviceId, this.#clock.now());
+    const links = found.map(linkView);
+    const listed = new Set(links.map((link) => link.uri));
+    for (const [known, entry] of this.#entries) {
+      if (entry.view.authority === authority && !listed.has(known) && !entry.observed) {
+        this.#remove(known, entry);
+      }
+    }
+    for (const link of links) {
+      const entry = this.#ensure(link.uri);
+      entry.view = { ...entry.view, attributes: link.attributes, observable: link.observable };
+      this.#keep(entry);
+    }
+    return { authority, deviceId, links };
+  }
+
+  async request(input: CoapRequestInput, signal: AbortSignal): Promise<CoapResponseView> {
+    const { authority, path, uri } = parseCoapUri(input.uri);
+    const response = await this.#endpoint.request(input.uri, {
+      method: input.method,
+      signal,
+      ...(input.payload === undefined ? {} : { payload: bytesOf(input.payload) }),
+      ...(input.contentFormat === undefined ? {} : { contentFormat: input.contentFormat }),
+      ...(input.accept === undefined ? {} : { accept: input.accept }),
+    });
+    const deviceId = this.#registry.deviceId(authority, 'coap');
+    this.#registry.touch(deviceId, this.#clock.now());
+    if (input.method === 'GET' && response.code.startsWith('2.')) {
+      this.#represent(this.#ensure(uri), authority, path, response);
+    }
+    return responseView(uri, response, deviceId);
+  }
+
+  /** Observes (RFC 7641) until it is cancelled, also across restarts of the station. Already observed: no change. */
+  observe(uri: string, accept: number | undefined): CoapResource {
+    const parsed = parseCoapUri(uri);
+    const entry = this.#ensure(parsed.uri);
+    if (entry.observation === null) {
+      entry.accept = accept ?? null;
+      entry.observed = true;
+      this.#registry.deviceId(parsed.authority, 'coap');
+      this.#observe(entry);
+      this.#keep(entry);
+    }
+    return entry.view;
+  }
+
+  /** @throws CodedError `coap.not_observed` */
+  async cancelObserve(uri: string): Promise<CoapResource> {
+    const entry = this.#entries.get(parseCoapUri(uri).uri);
+    if (entry?.view.observation == null) {
+      throw new CodedError('coap.not_observed', `${uri} is not observed.`);
+    }
+    const { observation } = entry;
+    entry.observed = false;
+    entry.observation = null;
+    entry.view = { ...entry.view, observation: null };
+    this.#keep(entry);
+    try {
+      await observation?.cancel();
+    } catch (error) {
+      // The server may be gone; it drops the observation itself when its next notification is reset.
+      this.#log.info('the server did not confirm a cancelled observation', { uri, code: codeOf(error) });
+    }
+    return entry.view;
+  }
+
+  /** Ends observing without forgetting it. */
+  stop(): void {
+    for (const entry of this.#entries.values()) {
+      entry.observation?.stop();
+      entry.observation = null;
+    }
+    this.changed.clear();
+  }
+
+  #observe(entry: Entry): void {
+    const { uri, authority, path } = entry.view;
+    let observation: Observation | null = null;
+    const live = () => observation !== null && entry.observation === observation;
+    observation = this.#endpoint.observe(
+      uri,
+      { ...(entry.accept === null ? {} : { accept: entry.accept }) },
+      {
+        notification: (response) => {
+          if (live()) this.#represent(entry, authority, path, response);
+        },
+        state: () => {
+          if (live()) this.#showObservation(entry);
+        },
+      },
+    );
+    entry.observation = observation;
+    this.#showObservation(entry);
+  }
+
+  #showObservation(entry: Entry): void {
+    const { observation } = entry;
+    if (observation === null) return;
+    const { state, sinceMs, notifications, problem } = observation;
+    entry.view = { ...entry.view, observation: { state, sinceMs, notifications, problem } };
+    if (state === 'ended') {
+      // Refused for good (RFC 7641 §3.2, first 4.xx): asking again after a restart would only be refused again.
+      entry.observation = null;
+      entry.observed = false;
+      this.#keep(entry);
+      return;
+    }
+    this.changed.emit(entry.view.uri);
+  }
+
+  #represent(entry: Entry, authority: string, path: string, response: CoapResponse): void {
+    const receivedMs = this.#clock.now();
+    const { payload, contentFormat, code } = response;
+    const taken = this.#intake.takeRepresentation({ authority, path, contentFormat, payload, receivedMs });
+    const { text, truncated } = shortText(payload);
+    entry.view = {
+      ...entry.view,
+      last: { receivedMs, code, contentFormat, bytes: payload.byteLength, text, truncated },
+      seriesIds: taken.seriesIds.length > 0 ? taken.seriesIds : entry.view.seriesIds,
+    };
+    if (entry.observation !== null) this.#showObservation(entry);
+    else this.changed.emit(entry.view.uri);
+  }
+
+  #ensure(uri: string): Entry {
+    const known = this.#entries.get(uri);
+    if (known !== undefined) return known;
+    if (this.#entries.size >= MAX_RESOURCES) {
+      throw new CodedError('coap.too_many_resources', `The station keeps at most ${MAX_RESOURCES} CoAP resources.`);
+    }
+    const { authority, path } = parseCoapUri(uri);
+    const record = { uri, authority, path, attributes: {}, observed: false, accept: null, removed: false };
+    const entry: Entry = { view: resourceFromRecord(record), accept: null, observed: false, observation: null };
+    this.#entries.set(uri, entry);
+    this.#keep(entry);
+    return entry;
+  }
+
+  #remove(uri: string, entry: Entry): void {
+    this.#entries.delete(uri);
+    this.#store.putResource({ ...this.#recordOf(entry), removed: true });
+    this.changed.emit(uri);
+  }
+
+  #keep(entry: Entry): void {
+    this.#store.putResource(this.#recordOf(entry));
+    this.changed.emit(entry.view.uri);
+  }
+
+  #recordOf({ view, accept, observed }: Entry): CoapResourceRecord {
+    const { uri, authority, path, attributes } = view;
+    return { uri, authority, path, attributes, observed, accept, removed: false };
+  }
+}
+
+function bytesOf(payload: string | Uint8Array | { base64: string }): Uint8Array {
+  if (typeof payload === 'string') return Buffer.from(payload, 'utf8');
+  return payload instanceof Uint8Array ? payload : Buffer.from(payload.base64, 'base64');
+}

@@ -1,0 +1,115 @@
+import type { CoapEndpoint } from '../coap/endpoint.ts';
+import type { LimitCounters, StationStatus } from '../contract/station.ts';
+import type { DeviceRegistry } from '../devices/registry.ts';
+import type { TopicTree } from '../devices/topic-tree.ts';
+import type { GatewayCounters } from '../gateway/parts.ts';
+import type { Broker } from '../mqtt/broker.ts';
+import type { RpcHost } from '../rpc/host.ts';
+import type { Record } from '../store/record.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import type { CoapDesk } from './coap-desk.ts';
+import type { Intake } from './intake.ts';
+import type { ListenerBoard } from './listeners.ts';
+
+export interface StatusParts {
+  broker: Broker;
+  endpoint: CoapEndpoint;
+  desk: CoapDesk;
+  record: Record;
+  registry: DeviceRegistry;
+  topics: TopicTree;
+  telemetry: Telemetry;
+  intake: Intake;
+  rpc: RpcHost;
+  listeners: ListenerBoard;
+  gatewayCounters: () => Readonly<GatewayCounters> | null;
+}
+
+/** What the parts count, as one status. */
+export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' | 'nowMs'> {
+  const { broker, endpoint, desk, record, registry, topics, rpc, listeners } = parts;
+  const { messagesIn, messagesOut, bytesIn, bytesOut, droppedOut } = broker.counters;
+  const recorder = record.status();
+  return {
+    listeners: listeners.statuses(),
+    recorder,
+    mqtt: {
+      clients: broker.connectionCount,
+      messagesIn,
+      messagesOut,
+      bytesIn,
+      bytesOut,
+      droppedOut,
+      retained: broker.retainedCount,
+    },
+    coap: {
+      observations: desk.observations,
+      exchanges: endpoint.counters.exchanges,
+      requests: endpoint.counters.requests,
+      retransmissions: endpoint.counters.retransmissions,
+    },
+    counts: { devices: registry.deviceCount, series: registry.seriesCount, topics: topics.topicCount },
+    screens: rpc.sessions,
+    limits: limitsOf(parts, recorder.droppedReadings),
+  };
+}
+
+/**
+ * One flat table of everything that was refused or given up, `part.reason` (stated in docs/limits.md). Zeros are left
+ * out: the table shows what happened, not what could.
+ */
+function limitsOf(parts: StatusParts, droppedReadings: number): LimitCounters {
+  const { broker, endpoint, registry, topics, telemetry, intake, rpc } = parts;
+  const mqtt = broker.counters;
+  const coap = endpoint.counters;
+  const table: { [part: string]: { [reason: string]: number } } = {
+    mqtt: {
+      malformed_packets: mqtt.malformedPackets,
+      connections_refused: mqtt.connectionsRefused,
+      keep_alive_timeouts: mqtt.keepAliveTimeouts,
+      dropped_out: mqtt.droppedOut,
+      dropped_in: mqtt.droppedIn,
+      denied: mqtt.denied,
+      retained_refused: mqtt.retainedRefused,
+      sessions_evicted: mqtt.sessionsEvicted,
+      stuck_clients: mqtt.stuckClients,
+    },
+    coap: {
+      malformed: coap.malformed,
+      unmatched: coap.unmatched,
+      duplicates: coap.duplicates,
+      reordered: coap.reordered,
+      timeouts: coap.timeouts,
+      resets_received: coap.resetsReceived,
+      dropped_by_limit: coap.droppedByLimit,
+      send_errors: coap.sendErrors,
+    },
+    readings: {
+      ...telemetry.counters.raw,
+      left_out: telemetry.counters.leftOut,
+      clock_refused: telemetry.counters.clockRefused,
+    },
+    devices: { ...registry.counters },
+    topics: { ...topics.counters },
+    record: { dropped_readings: droppedReadings, refused_publishes: intake.refused },
+    rpc: withoutUse({ ...rpc.counters }),
+    http: withoutUse({ ...parts.gatewayCounters() }),
+  };
+  const limits: LimitCounters = {};
+  for (const [part, counters] of Object.entries(table)) {
+    for (const [reason, count] of Object.entries(counters)) {
+      if (count > 0) limits[`${part}.${snakeCase(reason)}`] = count;
+    }
+  }
+  return limits;
+}
+
+/** Counters of ordinary use are no limits. */
+function withoutUse(counters: { [reason: string]: number }): { [reason: string]: number } {
+  const { calls: _calls, requests: _requests, ...refusals } = counters;
+  return refusals;
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

@@ -1,0 +1,71 @@
+import { CodedError } from '../base/errors.ts';
+import type { Clock } from '../base/clock.ts';
+import type { QueryResult } from '../contract/readings.ts';
+import type { StationInfo } from '../contract/station.ts';
+import type { ReadingsHub } from '../devices/readings-hub.ts';
+import type { DeviceRegistry } from '../devices/registry.ts';
+import type { TopicTree } from '../devices/topic-tree.ts';
+import type { Handlers } from '../rpc/types.ts';
+import type { Record } from '../store/record.ts';
+import type { CoapDesk } from './coap-desk.ts';
+import { coapFeed, stationFeed } from './feeds.ts';
+import type { StatusBoard } from './status.ts';
+
+const HOUR_MS = 3_600_000;
+
+export interface HandlerParts {
+  clock: Clock;
+  info: () => StationInfo;
+  status: StatusBoard;
+  registry: DeviceRegistry;
+  topics: TopicTree;
+  hub: ReadingsHub;
+  record: Record;
+  desk: CoapDesk;
+}
+
+/** The contract's methods and subscriptions, answered by the parts. */
+export function createHandlers(parts: HandlerParts): Handlers {
+  const { clock, status, registry, topics, hub, record, desk } = parts;
+
+  const seriesIdsOf = (refs: (number | string)[]) => refs.map((ref) => registry.resolveSeries(ref));
+
+  return {
+    methods: {
+      'station.info': () => parts.info(),
+      'station.status': () => status.status(),
+
+      'devices.list': () => ({ devices: registry.list() }),
+      'devices.get': ({ id }) => registry.detail(id, topics),
+      'devices.rename': ({ id, name }) => registry.rename(id, name),
+
+      'topics.list': (params) => topics.view(params),
+      'topics.get': ({ topic }) => topics.detail(topic),
+      'topics.messages': async ({ topic, limit }) => ({ messages: await record.messages(topic, limit) }),
+
+      'readings.series': ({ deviceId }) => ({ series: registry.seriesInfos(deviceId) }),
+      'readings.query': async (params, { signal }): Promise<QueryResult> => {
+        const to = params.to ?? clock.now();
+        const from = params.from ?? to - HOUR_MS;
+        if (from > to) {
+          throw new CodedError('readings.bad_range', 'The range ends before it begins: "from" must not be after "to".');
+        }
+        const ids = seriesIdsOf(params.series);
+        return { from, to, series: await record.query({ series: ids, from, to, maxPoints: params.maxPoints, signal }) };
+      },
+
+      'coap.discover': ({ uri }, { signal }) => desk.discover(uri, signal),
+      'coap.request': (input, { signal }) => desk.request(input, signal),
+      'coap.observe': ({ uri, accept }) => desk.observe(uri, accept),
+      'coap.cancelObserve': ({ uri }) => desk.cancelObserve(uri),
+      'coap.resources': ({ authority }) => ({ resources: desk.resources(authority) }),
+    },
+    subscriptions: {
+      station: (_params, dirty) => stationFeed(status, dirty),
+      devices: (_params, dirty) => registry.openFeed(dirty),
+      topics: (params, dirty) => topics.openFeed(params, dirty),
+      readings: ({ series }, dirty) => hub.openFeed(seriesIdsOf(series), dirty),
+      coap: ({ authority }, dirty) => coapFeed(desk, authority, dirty),
+    },
+  };
+}
