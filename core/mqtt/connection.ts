@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { messageOf } from '../base/errors.ts';
 import type { WheelEntry } from '../base/timer-wheel.ts';
 import { decodePacket } from './codec/decode.ts';

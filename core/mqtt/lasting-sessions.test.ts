@@ -1,0 +1,168 @@
+import { describe, expect, it } from 'vitest';
+import { BrokerBench } from '../../test/support/mqtt-broker.ts';
+
+const lasting = { cleanSession: false };
+
+describe('a session that outlives its connection', () => {
+  it('is there again with its subscriptions and what was published meanwhile, QoS 0 excepted', () => {
+    const bench = new BrokerBench();
+    const reader = bench.client('reader', lasting);
+    reader.subscribe('a', 2);
+    reader.lose();
+    for (const qos of [0, 1, 2] as const)
+      bench.broker.publish({ topic: 'a', payload: Buffer.from(`${qos}`), qos });
+    expect(bench.broker.clients()).toMatchObject([{ connected: false, queued: 2, subscriptions: 1 }]);
+    const again = bench.client('reader', lasting);
+    expect(again.texts()).toEqual(['a 1 1', 'a 2 2']);
+    expect(bench.broker.clients()).toMatchObject([{ connected: true, queued: 0, inFlight: 2 }]);
+  });
+
+  it('answers CONNECT with session present first, then the messages', () => {
+    const bench = new BrokerBench();
+    bench.client('reader', lasting).subscribe('a', 1);
+    bench.broker.kick('reader');
+    bench.broker.publish({ topic: 'a', payload: Buffer.from('1'), qos: 1 });
+    const again = bench.unconnected();
+    expect(again.connect({ clientId: 'reader', ...lasting })).toMatchObject([
+      { type: 'connack', sessionPresent: true, returnCode: 0 },
+      { type: 'publish', topic: 'a', qos: 1, dup: false },
+    ]);
+  });
+
+  it('sends what was not acknowledged again, in order, with DUP and the same ids, and PUBREL where that is due', () => {
+    const bench = new BrokerBench();
+    const first = bench.client('reader', lasting);
+    first.subscribe('a', 2);
+    for (const [value, qos] of [
+      ['1', 1],
+      ['2', 2],
+      ['3', 1],
+      ['4', 2],
+    ] as const) {
+      bench.broker.publish({ topic: 'a', payload: Buffer.from(value), qos });
+    }
+    const ids = first.messages().map(({ packetId }) => packetId);
+    first.ack('pubrec', ids[1]!);
+    first.ack('puback', ids[2]!);
+    first.lose();
+    const again = bench.unconnected();
+    expect(again.connect({ clientId: 'reader', ...lasting }).slice(1)).toMatchObject([
+      { type: 'publish', packetId: ids[0], dup: true, qos: 1 },
+      { type: 'pubrel', packetId: ids[1] },
+      { type: 'publish', packetId: ids[3], dup: true, qos: 2 },
+    ]);
+    again.ack('pubcomp', ids[1]!);
+    again.ack('puback', ids[0]!);
+    again.ack('pubrec', ids[3]!);
+    again.ack('pubcomp', ids[3]!);
+    expect(bench.broker.clients()).toMatchObject([{ inFlight: 0, queued: 0 }]);
+  });
+
+  it('takes a QoS 2 message once even when the publisher comes back in the middle', () => {
+    const bench = new BrokerBench();
+    const reader = bench.client('reader');
+    reader.subscribe('a', 0);
+    bench.client('writer', lasting).publish('a', '1', 2, 40);
+    bench.broker.kick('writer');
+    const again = bench.client('writer', lasting);
+    expect(again.publish('a', '1', 2, 40, { dup: true })).toEqual([{ type: 'pubrec', packetId: 40 }]);
+    again.ack('pubrel', 40);
+    expect(reader.texts()).toEqual(['a 1 0']);
+  });
+
+  it('ends with a clean CONNECT, and a clean session ends with its connection', () => {
+    const bench = new BrokerBench();
+    bench.client('c', lasting).subscribe('a', 1);
+    bench.broker.kick('c');
+    const clean = bench.unconnected();
+    expect(clean.connect({ clientId: 'c' })).toMatchObject([{ sessionPresent: false }]);
+    expect(bench.broker.subscriptionCount).toBe(0);
+    clean.subscribe('b', 1);
+    clean.lose();
+    expect(bench.broker.clients()).toEqual([]);
+    expect(bench.broker.subscriptionCount).toBe(0);
+  });
+
+  it('is taken over by a newer connection with everything that was under way', () => {
+    const bench = new BrokerBench();
+    const old = bench.client('c', lasting);
+    old.subscribe('a', 1);
+    bench.broker.publish({ topic: 'a', payload: Buffer.from('1'), qos: 1 });
+    bench.broker.flush();
+    const young = bench.unconnected();
+    expect(young.connect({ clientId: 'c', ...lasting })).toMatchObject([
+      { sessionPresent: true },
+      { type: 'publish', dup: true },
+    ]);
+    expect([old.closed, young.closed, bench.broker.counters.takeOvers]).toEqual([true, false, 1]);
+    bench.broker.publish({ topic: 'a', payload: Buffer.from('2'), qos: 1 });
+    expect(old.messages().map(({ dup }) => dup)).toEqual([false]);
+    expect(young.texts()).toEqual(['a 2 1']);
+  });
+
+  it('is forgotten when too many are away, the oldest first, and counted', () => {
+    const bench = new BrokerBench({ limits: { maxAbsentSessions: 2 } });
+    for (const id of ['a', 'b', 'c']) bench.client(id, lasting).lose();
+    expect(bench.broker.clients().map(({ clientId }) => clientId)).toEqual(['b', 'c']);
+    expect(bench.broker.counters.sessionsEvicted).toBe(1);
+  });
+});
+
+describe('the window and the queue', () => {
+  it('has 20 messages under way, then queues, and sends on as acknowledgements come', () => {
+    const bench = new BrokerBench();
+    const reader = bench.client('reader');
+    reader.subscribe('a', 1);
+    const writer = bench.client('writer');
+    for (let i = 1; i <= 50; i++) writer.publish('a', String(i), 1, i);
+    const first = reader.messages();
+    expect(first).toHaveLength(20);
+    expect(bench.broker.clients()[0]).toMatchObject({ inFlight: 20, queued: 30 });
+    reader.ack('puback', first[0]!.packetId);
+    // Acknowledged out of order, the places are free all the same.
+    const rest = reader.send(
+      ...first
+        .slice(1)
+        .reverse()
+        .map(({ packetId }) => ({ type: 'puback' as const, packetId })),
+    );
+    expect(rest).toHaveLength(19);
+    expect(bench.broker.clients()[0]).toMatchObject({ inFlight: 20, queued: 10 });
+  });
+
+  it('never uses a packet id that is under way, also after 65,535 messages', () => {
+    const bench = new BrokerBench();
+    const reader = bench.client('reader');
+    reader.subscribe('a', 1);
+    const publish = () => bench.broker.publish({ topic: 'a', payload: Buffer.alloc(0), qos: 1 });
+    publish();
+    const [stuck] = reader.messages();
+    let last = 0;
+    for (let i = 0; i < 65_600; i++) {
+      publish();
+      if (i % 10 !== 9) continue;
+      const ids = reader.messages().map(({ packetId }) => packetId);
+      expect(ids).not.toContain(stuck!.packetId);
+      last = ids.at(-1)!;
+      reader.send(...ids.map((packetId) => ({ type: 'puback' as const, packetId })));
+    }
+    expect(last).toBeLessThan(100);
+  });
+
+  it('gives up messages beyond the queue, by count and by bytes, and says so', () => {
+    const bench = new BrokerBench({ limits: { queueMessages: 5, queueBytes: 10_000 } });
+    const reader = bench.client('reader', lasting);
+    reader.subscribe('a', 1);
+    reader.lose();
+    const publish = (bytes: number) =>
+      bench.broker.publish({ topic: 'a', payload: Buffer.alloc(bytes), qos: 1 });
+    for (let i = 0; i < 8; i++) publish(10);
+    expect([bench.broker.counters.droppedOut, bench.broker.clients()[0]!.queued]).toEqual([3, 5]);
+    bench.client('reader', lasting).lose();
+    bench.client('big', lasting).subscribe('a', 1);
+    bench.broker.kick('big');
+    publish(6_000);
+    publish(6_000);
+    expect(bench.broker.clients().find(({ clientId }) => clientId === 'big')!.queued).toBe(1);
+  });
+});
