@@ -66,6 +66,13 @@ describe('bad input', () => {
     expect(mqtt('s7', '9'.repeat(200_000)).raw).toBe('not_finite');
   });
 
+  test('a very long SenML name is left out, however often the base name is repeated', () => {
+    const { mqtt } = bench();
+    const records = `[{"bn":"${'x'.repeat(200_000)}","n":"a","v":1}${',{"n":"a","v":1}'.repeat(3_000)}]`;
+    expect(mqtt('s7', records).outcome).toMatchObject({ rawReason: 'series_limit', leftOut: 3_001 });
+    expect(mqtt('s7', `[{"n":"${'x'.repeat(1_025)}","v":1},{"n":"ok","v":2}]`).lines).toEqual(['s7 ok 2']);
+  });
+
   test('names keep no control characters and no broken surrogates', () => {
     expect(bench().mqtt('s7', '{"a\\u0000b":1,"\\ud800":2}').lines).toEqual(['s7 a\ufffdb 1', 's7 \ufffd 2']);
   });

@@ -9,6 +9,8 @@ export interface SenmlPack {
   /** Values past the limit or not finite once base and own value are added. */
   leftOut: number;
   notFinite: number;
+  /** Values whose name is too long to become a series. */
+  longNames: number;
 }
 
 /** Version of the format that this is (§4.4): a pack of a later one is refused. */
@@ -16,6 +18,8 @@ const SENML_VERSION = 10;
 /** Times below this many seconds are relative to now (§4.5.3). */
 const RELATIVE_BELOW_S = 2 ** 28;
 const LONGEST_UNIT = 32;
+/** Characters of base name and name together: a base name is repeated for every record. */
+const LONGEST_NAME = 1_024;
 
 const NUMBER_LABELS = ['bt', 'bv', 'bs', 'bver', 'v', 's', 't', 'ut'];
 const TEXT_LABELS = ['bn', 'bu', 'n', 'u', 'vs', 'vd'];
@@ -34,7 +38,15 @@ export function looksLikeSenml(json: unknown): json is SenmlRecord[] {
 /** @returns null when it is no SenML pack that may be processed. */
 export function readSenml(json: unknown, maxValues: number): SenmlPack | null {
   if (!Array.isArray(json) || !json.every(isRecord)) return null;
-  const pack: SenmlPack = { names: [], units: [], values: [], tSeconds: [], leftOut: 0, notFinite: 0 };
+  const pack: SenmlPack = {
+    names: [],
+    units: [],
+    values: [],
+    tSeconds: [],
+    leftOut: 0,
+    notFinite: 0,
+    longNames: 0,
+  };
   const base = { name: '', unit: '', time: 0, value: 0 };
   for (const record of json) {
     if (!wellFormed(record)) return null;
@@ -48,13 +60,17 @@ export function readSenml(json: unknown, maxValues: number): SenmlPack | null {
       continue;
     }
     const value = base.value + v;
+    const name = (own(record, 'n') as string | undefined) ?? '';
     if (!Number.isFinite(value)) {
       pack.notFinite++;
       pack.leftOut++;
     } else if (pack.values.length === maxValues) {
       pack.leftOut++;
+    } else if (base.name.length + name.length > LONGEST_NAME) {
+      pack.longNames++;
+      pack.leftOut++;
     } else {
-      pack.names.push(base.name + ((own(record, 'n') as string | undefined) ?? ''));
+      pack.names.push(base.name + name);
       pack.units.push(((own(record, 'u') as string | undefined) ?? base.unit).slice(0, LONGEST_UNIT));
       pack.values.push(value);
       pack.tSeconds.push(base.time + ((own(record, 't') as number | undefined) ?? 0));

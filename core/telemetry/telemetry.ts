@@ -212,7 +212,10 @@ export class Telemetry {
     const pack = readSenml(json, this.#limits.maxValues);
     if (pack === null) return 'malformed_senml';
     this.#outcome.leftOut += pack.leftOut;
-    if (pack.values.length === 0) return pack.notFinite > 0 ? 'not_finite' : 'not_numeric';
+    if (pack.values.length === 0) {
+      if (pack.longNames > 0) return 'series_limit';
+      return pack.notFinite > 0 ? 'not_finite' : 'not_numeric';
+    }
     const target = this.#packPlan(plan, pack);
     const first = this.#columns.length;
     for (let row = 0; row < pack.values.length; row++) {
