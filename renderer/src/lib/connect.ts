@@ -1,6 +1,7 @@
 /**
  * How this screen reaches its host. In the desktop window the preload hands over a MessagePort straight to the
- * host process; in a browser it is a WebSocket to the origin that served the page, let in by its cookie.
+ * host process; in a browser it is a WebSocket to the origin that served the page, let in by its cookie
+ * (the gateway turns the token of a link into one).
  */
 import { createClient } from '../../../core/rpc/client.ts';
 import { connectMessagePort } from '../../../core/rpc/message-port-client.ts';
@@ -22,18 +23,7 @@ declare global {
 export function connect(): RpcClient {
   const shell = window.fieldstation;
   if (shell !== undefined) return createClient(async () => connectMessagePort(await askPort(shell)));
-  const token = takeToken();
-  return createClient(() => connectWebSocket(rpcUrlOf(location.href), token));
-}
-
-/** The token of the link that the station printed; taken out of the address so that it is not passed on with it. */
-function takeToken(): string {
-  const address = new URL(location.href);
-  const token = address.searchParams.get('token');
-  if (token === null) return '';
-  address.searchParams.delete('token');
-  history.replaceState(null, '', address);
-  return token;
+  return createClient(() => connectWebSocket(rpcUrlOf(location.href)));
 }
 
 /** Every request brings a new port: after the host was restarted the old one leads nowhere. */

@@ -11,7 +11,7 @@ import {
   unitSign,
 } from './format.ts';
 
-const plain = (text: string) => text.replaceAll('\u202f', ' ');
+const plain = (text: string) => text.replaceAll(/[\u202f\u00a0]/g, ' ');
 
 describe('numbers', () => {
   it('shows a dash, never a zero, for what is not there', () => {
@@ -30,7 +30,7 @@ describe('numbers', () => {
     expect(plain(formatValue(21.4999, 'Cel'))).toBe('21.5 °C');
     expect(plain(formatValue(48, '%RH'))).toBe('48.0 % RH');
     expect(plain(formatValue(101_325, 'Pa'))).toBe('101 325 Pa');
-    expect(plain(formatValue(3.3, 'V'))).toBe('3.3 V');
+    expect(plain(formatValue(3.3, 'V'))).toBe('3.30 V');
     expect(plain(formatValue(7, 'furlong'))).toBe('7 furlong');
   });
 
@@ -42,6 +42,7 @@ describe('numbers', () => {
   it('keeps very large and very small numbers readable', () => {
     expect(formatNumber(1.23456e15)).toBe('1.235e+15');
     expect(formatNumber(0.00001)).toBe('1e-5');
+    expect(plain(formatCount(1048))).toBe('1 048');
     expect(plain(formatNumber(1234567.5))).toBe('1 234 567.5');
     expect(formatNumber(3.14159265)).toBe('3.1416');
     expect(formatNumber(Infinity)).toBe('+∞');

@@ -2,6 +2,9 @@
  * Numbers, units, ages and times as people read them. A missing value is a dash, never a zero.
  */
 export const MISSING = '\u2013';
+/** Between a figure and its unit. */
+const GAP = '\u00a0';
+/** Between groups of three digits. */
 const THIN = '\u202f';
 const MINUS = '\u2212';
 
@@ -74,6 +77,16 @@ const UNIT_DECIMALS: Record<string, number> = {
   '%EL': 0,
   Pa: 0,
   hPa: 1,
+  kPa: 1,
+  bar: 2,
+  V: 2,
+  A: 2,
+  Hz: 2,
+  lx: 0,
+  ppm: 0,
+  dBm: 0,
+  'l/s': 2,
+  'm/s': 2,
 };
 
 /**
@@ -90,7 +103,7 @@ export function formatNumber(value: number | null | undefined, unit = '', decima
   else if (places !== undefined) text = size.toFixed(places);
   else text = String(Number(size.toPrecision(size >= 1e5 ? 12 : 5)));
   const [whole = '', rest] = text.split('.');
-  if (!text.includes('e') && whole.length > 4) {
+  if (!text.includes('e') && whole.length > 3) {
     text = group(whole) + (rest === undefined ? '' : `.${rest}`);
   }
   return value < 0 && Number(text.replaceAll(THIN, '')) !== 0 ? MINUS + text : text;
@@ -100,7 +113,7 @@ export function formatNumber(value: number | null | undefined, unit = '', decima
 export function formatValue(value: number | null | undefined, unit = '', decimals?: number): string {
   const text = formatNumber(value, unit, decimals);
   const sign = unitSign(unit);
-  return text === MISSING || sign === '' ? text : `${text}${THIN}${sign}`;
+  return text === MISSING || sign === '' ? text : `${text}${GAP}${sign}`;
 }
 
 /** A whole count with thin spaces: `1 204 330`. */
@@ -117,7 +130,7 @@ export function formatRate(perSecond: number | null | undefined): string {
 }
 
 function group(digits: string): string {
-  return digits.length <= 4 ? digits : digits.replace(/\B(?=(\d{3})+$)/g, THIN);
+  return digits.replace(/\B(?=(\d{3})+$)/g, THIN);
 }
 
 const BYTE_STEPS = ['B', 'KB', 'MB', 'GB', 'TB'];
@@ -131,26 +144,26 @@ export function formatBytes(bytes: number | null | undefined): string {
     size /= 1000;
     step++;
   }
-  return `${step === 0 || size >= 99.5 ? Math.round(size) : size.toFixed(1)}${THIN}${BYTE_STEPS[step]}`;
+  return `${step === 0 || size >= 99.5 ? Math.round(size) : size.toFixed(1)}${GAP}${BYTE_STEPS[step]}`;
 }
 
 /** Distance in time in its largest unit, rounded down: `0 s`, `59 s`, `3 min`, `2 h`, `5 d`. */
 export function formatAge(ageMs: number | null | undefined): string {
   if (ageMs === null || ageMs === undefined || !Number.isFinite(ageMs)) return MISSING;
   const seconds = Math.max(0, Math.floor(ageMs / 1000));
-  if (seconds < 60) return `${seconds}${THIN}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}${THIN}min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}${THIN}h`;
-  return `${Math.floor(seconds / 86_400)}${THIN}d`;
+  if (seconds < 60) return `${seconds}${GAP}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}${GAP}min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}${GAP}h`;
+  return `${Math.floor(seconds / 86_400)}${GAP}d`;
 }
 
 /** A length of time in two units: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING;
-  if (ms < 1000) return `${Math.round(ms)}${THIN}ms`;
+  if (ms < 1000) return `${Math.round(ms)}${GAP}ms`;
   const seconds = ms / 1000;
   if (seconds < 60)
-    return `${seconds < 10 ? String(Number(seconds.toFixed(1))) : Math.floor(seconds)}${THIN}s`;
+    return `${seconds < 10 ? String(Number(seconds.toFixed(1))) : Math.floor(seconds)}${GAP}s`;
   const whole = Math.floor(seconds);
   if (whole < 3600) return two(Math.floor(whole / 60), 'min', whole % 60, 's');
   if (whole < 86_400) return two(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min');
@@ -158,8 +171,8 @@ export function formatDuration(ms: number | null | undefined): string {
 }
 
 function two(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  const head = `${large}${THIN}${largeUnit}`;
-  return small === 0 ? head : `${head} ${small}${THIN}${smallUnit}`;
+  const head = `${large}${GAP}${largeUnit}`;
+  return small === 0 ? head : `${head} ${small}${GAP}${smallUnit}`;
 }
 
 const pad = (value: number, length = 2) => String(value).padStart(length, '0');

@@ -19,11 +19,10 @@ export function rawReasonText(code: string): string {
 const FAMILIES: Record<string, string> = {
   mqtt: 'MQTT',
   coap: 'CoAP',
-  http: 'HTTP',
+  http: 'Console',
   rpc: 'Screens',
-  telemetry: 'Telemetry',
-  store: 'Record',
-  recorder: 'Record',
+  readings: 'Readings',
+  record: 'Record',
   devices: 'Devices',
   topics: 'Topics',
 };
