@@ -127,10 +127,10 @@ export class Station {
     });
     const gatewayCounters = () => running.screensGate?.counters ?? null;
     const info = () => this.#info(running);
-    const rpc = createRpcHost(
-      createHandlers({ clock, info, status, registry, topics, hub, record, desk }),
-      { clock, log: logFor('rpc') },
-    );
+    const rpc = createRpcHost(createHandlers({ clock, info, status, registry, topics, hub, record, desk }), {
+      clock,
+      log: logFor('rpc'),
+    });
     const gateway = createGateway({
       rpcHost: rpc,
       access,

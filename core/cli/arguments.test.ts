@@ -22,9 +22,12 @@ describe('serve flags', () => {
     expect(parseHostPort(text, DEFAULT_MQTT, '--mqtt')).toEqual(expected);
   });
 
-  it.each(['', 'host', 'host:', '::1:80', '127.0.0.1:65536', '127.0.0.1:-1', 'a:b:1'])('refuses "%s"', (text) => {
-    expect(() => parseHostPort(text, DEFAULT_MQTT, '--mqtt')).toThrow(CodedError);
-  });
+  it.each(['', 'host', 'host:', '::1:80', '127.0.0.1:65536', '127.0.0.1:-1', 'a:b:1'])(
+    'refuses "%s"',
+    (text) => {
+      expect(() => parseHostPort(text, DEFAULT_MQTT, '--mqtt')).toThrow(CodedError);
+    },
+  );
 
   it('refuses a flag that it does not know', () => {
     expect(() => flags(['--mqqt', 'x'], ['mqtt'])).toThrow(/mqqt/);

@@ -231,11 +231,19 @@ export class CoapDesk {
     const known = this.#entries.get(uri);
     if (known !== undefined) return known;
     if (this.#entries.size >= MAX_RESOURCES) {
-      throw new CodedError('coap.too_many_resources', `The station keeps at most ${MAX_RESOURCES} CoAP resources.`);
+      throw new CodedError(
+        'coap.too_many_resources',
+        `The station keeps at most ${MAX_RESOURCES} CoAP resources.`,
+      );
     }
     const { authority, path } = parseCoapUri(uri);
     const record = { uri, authority, path, attributes: {}, observed: false, accept: null, removed: false };
-    const entry: Entry = { view: resourceFromRecord(record), accept: null, observed: false, observation: null };
+    const entry: Entry = {
+      view: resourceFromRecord(record),
+      accept: null,
+      observed: false,
+      observation: null,
+    };
     this.#entries.set(uri, entry);
     this.#keep(entry);
     return entry;

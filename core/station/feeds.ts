@@ -30,7 +30,8 @@ export function coapFeed(
   dirty: () => void,
 ): Feed<CoapSnapshot, CoapDelta> {
   const changed = new Set<string>();
-  const inScope = (uri: string) => authority === undefined || uri.startsWith(`${authority}/`) || uri === authority;
+  const inScope = (uri: string) =>
+    authority === undefined || uri.startsWith(`${authority}/`) || uri === authority;
   const remove = desk.changed.on((uri) => {
     if (!inScope(uri)) return;
     changed.add(uri);
@@ -55,4 +56,3 @@ export function coapFeed(
     close: remove,
   };
 }
-

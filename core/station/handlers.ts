@@ -48,10 +48,17 @@ export function createHandlers(parts: HandlerParts): Handlers {
         const to = params.to ?? clock.now();
         const from = params.from ?? to - HOUR_MS;
         if (from > to) {
-          throw new CodedError('readings.bad_range', 'The range ends before it begins: "from" must not be after "to".');
+          throw new CodedError(
+            'readings.bad_range',
+            'The range ends before it begins: "from" must not be after "to".',
+          );
         }
         const ids = seriesIdsOf(params.series);
-        return { from, to, series: await record.query({ series: ids, from, to, maxPoints: params.maxPoints, signal }) };
+        return {
+          from,
+          to,
+          series: await record.query({ series: ids, from, to, maxPoints: params.maxPoints, signal }),
+        };
       },
 
       'coap.discover': ({ uri }, { signal }) => desk.discover(uri, signal),

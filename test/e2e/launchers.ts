@@ -72,7 +72,11 @@ export const test = base.extend<{ desk: Desk }, { chromiumBrowser: Browser }>({
   },
 });
 
-async function inChromium(browser: Browser, dataFolder: string, use: (desk: Desk) => Promise<void>): Promise<void> {
+async function inChromium(
+  browser: Browser,
+  dataFolder: string,
+  use: (desk: Desk) => Promise<void>,
+): Promise<void> {
   let station = await startStation(dataFolder);
   const context = await browser.newContext({ viewport: { width: 1366, height: 768 } });
   try {
@@ -101,7 +105,11 @@ async function inChromium(browser: Browser, dataFolder: string, use: (desk: Desk
   }
 }
 
-async function inElectron(executablePath: string, dataFolder: string, use: (desk: Desk) => Promise<void>): Promise<void> {
+async function inElectron(
+  executablePath: string,
+  dataFolder: string,
+  use: (desk: Desk) => Promise<void>,
+): Promise<void> {
   const any = '127.0.0.1:0';
   const app = await electron.launch({
     executablePath,
@@ -137,7 +145,8 @@ function watchPage(page: Page, ownHost: string): string[] {
   const faults: string[] = [];
   page.on('request', (request) => {
     const url = new URL(request.url());
-    if (url.protocol !== 'data:' && url.host !== ownHost) faults.push(`a request left the station: ${request.url()}`);
+    if (url.protocol !== 'data:' && url.host !== ownHost)
+      faults.push(`a request left the station: ${request.url()}`);
   });
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {

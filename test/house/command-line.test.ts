@@ -3,10 +3,11 @@ import { existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findProgram } from '../support/peers.ts';
-import { runCli, startStation, temporaryFolder } from '../support/station-process.ts';
+import { findProgram, stopChild } from '../support/peers.ts';
+import { runCli, startCli, startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -150,6 +151,15 @@ describe('call and watch', () => {
     }
   });
 
+  it('refuses a wrong token, and says so at once when nobody is there', async () => {
+    const station = await start();
+    const wrong = await runCli(['call', 'station.info', '--http', station.ready.http!, '--token', 'wrong']);
+    expect(wrong).toMatchObject({ code: 1, stdout: '' });
+    expect(wrong.stderr).toMatch(/^rpc\.refused/);
+    const nobody = await runCli(['call', 'station.info', '--http', 'http://127.0.0.1:1', '--token', 'any']);
+    expect(nobody.stderr).toMatch(/^cli\.unreachable/);
+  });
+
   it('shows both topic styles as one device with two series, and queries them', async () => {
     const station = await start();
     const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${station.port('mqtt')}`);
@@ -175,29 +185,23 @@ describe('call and watch', () => {
     expect(result.series[0]).toMatchObject({ mode: 'raw', v: [21.5, 22.5] });
   });
 
-  it('watches a subscription, a line of JSON each', async () => {
+  it('watches a subscription, a line of JSON each, until it is told to end', async () => {
     const station = await start();
-    const client = station.client();
-    const deltas: number[] = [];
-    const arrived = new Promise<void>((resolve) => {
-      client.subscribe(
-        'devices',
-        {},
-        {
-          snapshot: () => {},
-          delta: (delta) => {
-            deltas.push(delta.upsert.length);
-            resolve();
-          },
-        },
-      );
-    });
     const publisher = await mqtt.connectAsync(`mqtt://127.0.0.1:${station.port('mqtt')}`);
-    await publisher.publishAsync('plant/a/temperature', '1', { qos: 1 });
-    await arrived;
-    expect(deltas[0]).toBe(1);
-    await publisher.endAsync();
-    client.close();
+    const watch = startCli(['watch', 'devices', '--data', folder.path]);
+    try {
+      const lines = createInterface({ input: watch.stdout })[Symbol.asyncIterator]();
+      const next = async () => JSON.parse((await lines.next()).value as string);
+      expect(await next()).toEqual({ kind: 'snapshot', data: { devices: [] } });
+      await publisher.publishAsync('plant/a/temperature', '1', { qos: 1 });
+      const { kind, data } = await next();
+      expect(kind).toBe('delta');
+      expect(data.upsert).toMatchObject([{ key: 'plant/a' }]);
+    } finally {
+      await stopChild(watch, 'SIGINT');
+      await publisher.endAsync();
+    }
+    expect(watch.exitCode).toBe(0);
   });
 });
 

@@ -1,10 +1,11 @@
 /** The real station as a child process, as an operator starts it. */
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { createClient } from '../../core/rpc/client.ts';
 import { connectWebSocket, rpcUrlOf } from '../../core/rpc/websocket-client.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
@@ -47,13 +48,18 @@ export function temporaryFolder(prefix = 'fieldstation-'): { path: string; remov
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
+/** Starts `station ARGS` as a child; nothing on its stdin. */
+export function startCli(args: string[]): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(process.execPath, ['scripts/launch.mjs', 'core/cli.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
 /** Runs `station ARGS` to its end. */
-export function runCli(args: string[], options: { env?: NodeJS.ProcessEnv } = {}): Promise<CommandResult> {
+export function runCli(args: string[]): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['scripts/launch.mjs', 'core/cli.ts', ...args], {
-      cwd: ROOT,
-      env: { ...process.env, ...options.env },
-    });
+    const child = startCli(args);
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
@@ -69,11 +75,7 @@ export async function startStation(
   options: { mqtt?: string; coap?: string; http?: string } = {},
 ): Promise<StationProcess> {
   const { mqtt = '127.0.0.1:0', coap = '127.0.0.1:0', http = '127.0.0.1:0' } = options;
-  const args = ['serve', '--data', dataFolder, '--mqtt', mqtt, '--coap', coap, '--http', http];
-  const child = spawn(process.execPath, ['scripts/launch.mjs', 'core/cli.ts', ...args], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = startCli(['serve', '--data', dataFolder, '--mqtt', mqtt, '--coap', coap, '--http', http]);
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const ready = await new Promise<ReadyLine>((resolve, reject) => {
