@@ -1,0 +1,130 @@
+/** A network in memory and hand-driven peers, to test CoAP on exact bytes and times. */
+import type { PeerAddress } from '../../core/coap/address.ts';
+import { decodeMessage, encodeMessage } from '../../core/coap/codec.ts';
+import type { CoapMessage } from '../../core/coap/codec.ts';
+import type { DatagramReceiver, Datagrams } from '../../core/coap/datagrams.ts';
+import type { CoapOption } from '../../core/coap/options.ts';
+
+type Delivery = (bytes: Uint8Array, from: PeerAddress) => void;
+
+export class MemoryNet {
+  readonly #places = new Map<string, Delivery>();
+  #underWay = 0;
+
+  attach(at: PeerAddress, deliver: Delivery): () => void {
+    this.#places.set(keyOf(at), deliver);
+    return () => void this.#places.delete(keyOf(at));
+  }
+
+  send(bytes: Uint8Array, from: PeerAddress, to: PeerAddress): void {
+    const copy = bytes.slice();
+    this.#underWay++;
+    queueMicrotask(() => {
+      this.#underWay--;
+      this.#places.get(keyOf(to))?.(copy, from);
+    });
+  }
+
+  /** Until nothing is under way and every promise that waited for it has run. */
+  async settle(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve));
+    while (this.#underWay > 0);
+  }
+}
+
+function keyOf(at: PeerAddress): string {
+  return `${at.address} ${at.port}`;
+}
+
+export class MemoryDatagrams implements Datagrams {
+  readonly #net: MemoryNet;
+  readonly at: PeerAddress;
+  /** Set to make every send fail with this. */
+  sendError: Error | undefined;
+  #detach: (() => void) | undefined;
+
+  constructor(net: MemoryNet, at: PeerAddress) {
+    this.#net = net;
+    this.at = at;
+  }
+
+  start(
+    _at: { host: string; port: number },
+    receive: DatagramReceiver,
+  ): Promise<{ host: string; port: number }> {
+    this.#detach = this.#net.attach(this.at, (bytes, from) => receive(bytes, from, true));
+    return Promise.resolve({ host: this.at.address, port: this.at.port });
+  }
+
+  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void {
+    const error = this.sendError;
+    if (error === undefined) this.#net.send(bytes, this.at, to);
+    else queueMicrotask(() => failed(error));
+  }
+
+  stop(): Promise<void> {
+    this.#detach?.();
+    return Promise.resolve();
+  }
+}
+
+export interface Received {
+  message: CoapMessage;
+  bytes: Uint8Array;
+  from: PeerAddress;
+}
+
+/** A peer whose every message is written by the test. */
+export class HandPeer {
+  readonly at: PeerAddress;
+  readonly received: Received[] = [];
+  /** Called for each message instead of leaving it to the test. */
+  answer: ((message: CoapMessage, from: PeerAddress) => void) | undefined;
+  readonly #net: MemoryNet;
+  readonly #detach: () => void;
+
+  constructor(net: MemoryNet, at: PeerAddress) {
+    this.#net = net;
+    this.at = at;
+    this.#detach = net.attach(at, (bytes, from) => {
+      const decoded = decodeMessage(bytes);
+      if (!decoded.ok) throw new Error(`the endpoint sent a malformed message: ${decoded.malformed.reason}`);
+      this.received.push({ message: decoded.message, bytes, from });
+      this.answer?.(decoded.message, from);
+    });
+  }
+
+  detach(): void {
+    this.#detach();
+  }
+
+  last(): CoapMessage {
+    const last = this.received.at(-1);
+    if (last === undefined) throw new Error('nothing was received');
+    return last.message;
+  }
+
+  sendBytes(bytes: Uint8Array, to: PeerAddress): void {
+    this.#net.send(bytes, this.at, to);
+  }
+
+  send(
+    message: Partial<CoapMessage> & Pick<CoapMessage, 'type' | 'code' | 'messageId'>,
+    to: PeerAddress,
+  ): void {
+    const none = new Uint8Array(0);
+    this.sendBytes(encodeMessage({ token: none, options: [], payload: none, ...message }), to);
+  }
+}
+
+export function ipv4(lastByte: number, port = 5683): PeerAddress {
+  return { address: `10.0.0.${lastByte}`, port, family: 4 };
+}
+
+export function textBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+export function option(number: number, ...bytes: number[]): CoapOption {
+  return { number, value: Uint8Array.from(bytes) };
+}
