@@ -109,10 +109,13 @@ export class Station {
     const { catalog } = record;
     const registry = new DeviceRegistry({ sink: record, clock });
     registry.load(catalog);
-    const topics = new TopicTree({ sink: record });
+    const telemetry = new Telemetry({ catalog: registry });
+    const topics = new TopicTree({
+      sink: record,
+      seriesOf: (topic, payload) => telemetry.seriesOfMqtt(topic, payload),
+    });
     topics.load(catalog.topics);
     const hub = new ReadingsHub({ values: registry });
-    const telemetry = new Telemetry({ catalog: registry });
     const intake = new Intake({ telemetry, registry, hub, topics, record });
     const broker = new Broker({ clock, log: logFor('mqtt'), intake });
     const endpoint = new CoapEndpoint({ clock, log: logFor('coap') });

@@ -71,7 +71,8 @@ export interface CoapResource {
 
 export interface CoapDiscovery {
   authority: string;
-  deviceId: number;
+  /** Null when the station may have no more devices. */
+  deviceId: number | null;
   links: CoapLink[];
 }
 

@@ -101,8 +101,7 @@ export class CoapDesk {
   async discover(uri: string, signal: AbortSignal): Promise<CoapDiscovery> {
     const { authority } = parseCoapUri(uri);
     const found = await this.#endpoint.discover(uri, { signal });
-    const deviceId = this.#registry.deviceId(authority, 'coap');
-    this.#registry.touch(deviceId, this.#clock.now());
+    const deviceId = this.#seen(authority);
     const links = found.map(linkView);
     const listed = new Set(links.map((link) => link.uri));
     for (const [known, entry] of this.#entries) {
@@ -127,8 +126,7 @@ export class CoapDesk {
       ...(input.contentFormat === undefined ? {} : { contentFormat: input.contentFormat }),
       ...(input.accept === undefined ? {} : { accept: input.accept }),
     });
-    const deviceId = this.#registry.deviceId(authority, 'coap');
-    this.#registry.touch(deviceId, this.#clock.now());
+    const deviceId = this.#seen(authority);
     if (input.method === 'GET' && response.code.startsWith('2.')) {
       this.#represent(this.#ensure(uri), authority, path, response);
     }
@@ -176,6 +174,14 @@ export class CoapDesk {
       entry.observation = null;
     }
     this.changed.clear();
+  }
+
+  /** The device of a server that has just answered; null when the station may have no more devices. */
+  #seen(authority: string): number | null {
+    const deviceId = this.#registry.deviceId(authority, 'coap');
+    if (deviceId < 0) return null;
+    this.#registry.touch(deviceId, this.#clock.now());
+    return deviceId;
   }
 
   #observe(entry: Entry): void {
