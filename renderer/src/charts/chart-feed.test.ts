@@ -107,7 +107,7 @@ describe('a chart feed', () => {
     expect(feed.loading).toBe(false);
     host.delta(7, [[NOW + 500, 21]]);
     expect(times()).toEqual([NOW - 1_000, NOW + 500]);
-    expect(feed.last.get(7)).toEqual({ t: NOW + 500, v: 21 });
+    expect(feed.last.get(7)).toMatchObject({ t: NOW + 500, v: 21 });
     expect(changes).toBeGreaterThan(2);
   });
 
@@ -240,7 +240,15 @@ describe('a chart feed', () => {
     await (await asked(0)).answer(raw(7, [[NOW - 15 * MINUTE, 1]]));
     host.delta(7, [[NOW, 2]]);
     expect(times()).toEqual([NOW - 15 * MINUTE]);
-    expect(feed.last.get(7)).toEqual({ t: NOW, v: 2 });
+    expect(feed.last.get(7)).toMatchObject({ t: NOW, v: 2 });
+  });
+
+  it('knows when a reading of a slow clock came here', () => {
+    feed.setSeries([7]);
+    host.delta(7, [[NOW - 3_600_000, 5]]);
+    expect(feed.last.get(7)).toEqual({ t: NOW - 3_600_000, v: 5, heardMs: NOW });
+    host.snapshot(7, NOW - 1_000, 6);
+    expect(feed.last.get(7)).toEqual({ t: NOW - 1_000, v: 6, heardMs: NOW - 1_000 });
   });
 
   it('ends its subscription and its question when it stops', async () => {

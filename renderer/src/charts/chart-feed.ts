@@ -16,6 +16,8 @@ export interface Wanted {
 export interface LastReading {
   t: number;
   v: number;
+  /** When it came here; `t` where only the station knows. A device with a slow clock is not stale for that. */
+  heardMs: number;
 }
 
 export interface FeedProblem {
@@ -49,6 +51,8 @@ export class ChartFeed {
   problem: FeedProblem | null = null;
   /** True once an answer for the current series has come. */
   loadedOnce = false;
+  /** Answers taken in; a step means that all rows may be others. */
+  loads = 0;
 
   readonly #client: Pick<RpcClient, 'call' | 'subscribe'>;
   readonly #changed: () => void;
@@ -192,6 +196,7 @@ export class ChartFeed {
     this.#loaded = loaded;
     this.loading = false;
     this.loadedOnce = true;
+    this.loads++;
     this.problem = null;
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -202,7 +207,7 @@ export class ChartFeed {
   }
 
   #takeSnapshot(data: ReadingsSnapshot): void {
-    this.#remember(data);
+    this.#remember(data, null);
     // The first one starts everything; a later one means that deltas were missed: the record has them.
     if (this.#loaded !== null) this.#loaded = null;
     this.#retryAtMs = 0;
@@ -211,7 +216,7 @@ export class ChartFeed {
   }
 
   #takeDelta(data: ReadingsDelta): void {
-    this.#remember(data);
+    this.#remember(data, this.#nowMs());
     if (this.loading || this.#loaded === null) {
       this.#waiting.push(data);
       this.#waitingRows += data.t.length;
@@ -224,11 +229,13 @@ export class ChartFeed {
     this.#changed();
   }
 
-  #remember(data: { series: Int32Array; t: Float64Array; v: Float64Array }): void {
+  #remember(data: { series: Int32Array; t: Float64Array; v: Float64Array }, heardMs: number | null): void {
     for (let i = 0; i < data.t.length; i++) {
       const id = data.series[i]!;
+      const t = data.t[i]!;
       const known = this.last.get(id);
-      if (known === undefined || data.t[i]! >= known.t) this.last.set(id, { t: data.t[i]!, v: data.v[i]! });
+      if (known !== undefined && t < known.t) continue;
+      this.last.set(id, { t, v: data.v[i]!, heardMs: Math.max(t, heardMs ?? t) });
     }
   }
 

@@ -116,8 +116,8 @@ export function plotOptions(
 
 function bandSeries(plan: ChartPanelPlan): uPlot.Series[] {
   return plan.series.flatMap(() => [
-    { scale: 'y', width: 0, points: { show: false } },
-    { scale: 'y', width: 0, points: { show: false } },
+    { scale: 'y', width: 0, pxAlign: false, points: { show: false } },
+    { scale: 'y', width: 0, pxAlign: false, points: { show: false } },
   ]);
 }
 
@@ -129,6 +129,7 @@ function valueSeries(plan: ChartPanelPlan, colors: ChartColors, hooks: PlotHooks
       label: one.label,
       stroke,
       width: LINE_PX,
+      pxAlign: false,
       dash: one.drawn.dash,
       points: {
         size: 4,

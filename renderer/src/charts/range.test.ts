@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   customRange,
-  dateTimeLocal,
   draggedRange,
   MIN_SPAN_MS,
   needsFetch,
   panRange,
   pointsForWidth,
+  readMoment,
   sameRange,
   zoomRange,
 } from './range.ts';
@@ -65,22 +65,34 @@ describe('what is asked for', () => {
 });
 
 describe('the custom range', () => {
-  it('reads what it writes', () => {
-    const from = new Date(2026, 2, 9, 14, 3, 27).getTime();
-    const read = customRange(dateTimeLocal(from), dateTimeLocal(from + HOUR));
-    expect(read).toEqual({ ok: true, range: { from, to: from + HOUR } });
+  const now = new Date(2026, 2, 9, 15, 0).getTime();
+  const at = (...parts: [number, number, number, number, number, number?]) => new Date(...parts).getTime();
+
+  it('reads moments as people write them', () => {
+    expect(readMoment('2026-03-09 14:03:27', now)).toBe(at(2026, 2, 9, 14, 3, 27));
+    expect(readMoment(' 2026-3-9T4:03 ', now)).toBe(at(2026, 2, 9, 4, 3));
+    expect(readMoment('2025-12-31', now)).toBe(at(2025, 11, 31, 0, 0));
+    expect(readMoment('14:03', now)).toBe(at(2026, 2, 9, 14, 3));
+  });
+
+  it('refuses what is no day or time', () => {
+    for (const text of ['', ' ', 'soon', '2026-02-31', '2026-13-01', '25:00', '12:60', '1:2', '09.03.2026']) {
+      expect(readMoment(text, now), text).toBeNaN();
+    }
   });
 
   it('says what is wrong', () => {
-    const problems = [
-      customRange('', '2026-01-01T00:00'),
-      customRange('2026-01-01T00:00', 'soon'),
-      customRange('2026-01-02T00:00', '2026-01-01T00:00'),
-      customRange('1900-01-01T00:00', '2026-01-01T00:00'),
-    ].map((read) => (read.ok ? '' : read.problem));
-    expect(problems[0]).toMatch(/beginning/);
-    expect(problems[1]).toMatch(/end/);
-    expect(problems[2]).toMatch(/after/);
-    expect(problems[3]).toMatch(/20 years/);
+    const problem = (from: string, to: string) => {
+      const read = customRange(from, to, now);
+      return read.ok ? '' : read.problem;
+    };
+    expect(problem('', '14:00')).toMatch(/beginning/);
+    expect(problem('13:00', 'soon')).toMatch(/end/);
+    expect(problem('14:00', '13:00')).toMatch(/after/);
+    expect(problem('1900-01-01', '2026-01-01')).toMatch(/20 years/);
+    expect(customRange('13:00', '14:00', now)).toEqual({
+      ok: true,
+      range: { from: at(2026, 2, 9, 13, 0), to: at(2026, 2, 9, 14, 0) },
+    });
   });
 });

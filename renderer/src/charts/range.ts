@@ -85,22 +85,34 @@ export function needsFetch(loaded: Loaded | null, wanted: TimeRange, maxPoints: 
 
 export type CustomRange = { ok: true; range: TimeRange } | { ok: false; problem: string };
 
-/** Reads the two `datetime-local` fields of the picker, local time. */
-export function customRange(fromText: string, toText: string): CustomRange {
-  const from = new Date(fromText).getTime();
-  const to = new Date(toText).getTime();
-  if (!Number.isFinite(from)) return { ok: false, problem: 'Enter the beginning as date and time.' };
-  if (!Number.isFinite(to)) return { ok: false, problem: 'Enter the end as date and time.' };
-  if (to <= from) return { ok: false, problem: 'The end must lie after the beginning.' };
-  if (to - from < MIN_SPAN_MS) return { ok: false, problem: 'Choose at least one second.' };
-  if (to - from > MAX_SPAN_MS) return { ok: false, problem: 'Choose at most 20 years.' };
-  return { ok: true, range: { from, to } };
+const WRITTEN = /^(?:(\d{4})-(\d{1,2})-(\d{1,2}))?[T ]*(?:(\d{1,2}):(\d{2})(?::(\d{2}))?)?$/;
+
+/**
+ * A moment as people write it, local time: `2026-03-09 14:03:27`, `2026-03-09 14:03`, `2026-03-09` (its beginning),
+ * `14:03` (today). NaN when it is none of these or no such day or time exists.
+ */
+export function readMoment(text: string, nowMs: number): number {
+  const [whole, year, month, day, hour, minute, second] = WRITTEN.exec(text.trim()) ?? [];
+  if (whole === undefined || whole === '') return Number.NaN;
+  const today = new Date(nowMs);
+  const date = [year ?? today.getFullYear(), month ?? today.getMonth() + 1, day ?? today.getDate()].map(
+    Number,
+  );
+  const time = [hour ?? 0, minute ?? 0, second ?? 0].map(Number);
+  const at = new Date(date[0]!, date[1]! - 1, date[2]!, time[0]!, time[1]!, time[2]!);
+  // Date rolls 31 February over into March; here it is a slip of the pen.
+  const same = at.getMonth() === date[1]! - 1 && at.getDate() === date[2]! && time[0]! < 24;
+  return same && time[1]! < 60 && time[2]! < 60 ? at.getTime() : Number.NaN;
 }
 
-/** The text a `datetime-local` field with seconds expects, local time. */
-export function dateTimeLocal(timeMs: number): string {
-  const date = new Date(timeMs);
-  const two = (n: number): string => String(n).padStart(2, '0');
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+/** Reads the two fields of the picker. */
+export function customRange(fromText: string, toText: string, nowMs: number): CustomRange {
+  const from = readMoment(fromText, nowMs);
+  const to = readMoment(toText, nowMs);
+  if (Number.isNaN(from))
+    return { ok: false, problem: 'Write the beginning like 2026-03-09 14:03 or 14:03.' };
+  if (Number.isNaN(to)) return { ok: false, problem: 'Write the end like 2026-03-09 14:03 or 14:03.' };
+  if (to <= from) return { ok: false, problem: 'The end must lie after the beginning.' };
+  if (to - from > MAX_SPAN_MS) return { ok: false, problem: 'Choose at most 20 years.' };
+  return { ok: true, range: { from, to } };
 }

@@ -5,7 +5,7 @@ import { roundStep, valueRange } from './value-range.ts';
 
 describe('the value axis', () => {
   it('leaves room and ends on round numbers', () => {
-    expect(valueRange(null, 18.3, 27.9, 'Cel')).toEqual({ min: 15, max: 30 });
+    expect(valueRange(null, 18.3, 27.9, 'Cel')).toEqual({ min: 16, max: 30 });
   });
 
   it('does not blow the noise of a steady value up', () => {
