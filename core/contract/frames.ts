@@ -2,8 +2,9 @@
  * What travels between a screen and the host, whatever the transport. Typed arrays inside a frame travel as
  * bytes: structured clone over a MessagePort, length-prefixed sections over a WebSocket.
  *
- * The client speaks: hello (WebSocket without a cookie only), call, cancel, sub, unsub, ack, ping.
- * The host speaks: welcome, ok, err, snap, delta, end, pong.
+ * The client speaks: hello (WebSocket only, first of all; an empty token leaves it to the browser's cookie), call,
+ * cancel, sub, unsub, ack, ping.
+ * The host speaks: welcome, ok, err, snap, delta, end, pong. An err of id 0 speaks of the connection as a whole.
  */
 import type { Role } from './roles.ts';
 

@@ -8,6 +8,7 @@ import { connectWebSocket, rpcUrlOf } from '../rpc/websocket-client.ts';
 import { GatewayBench } from '../../test/support/gateway-bench.ts';
 import { HELLO_TIMEOUT_MS, MAX_NEWCOMERS, MAX_SCREENS } from './screens.ts';
 import { PING_INTERVAL_MS } from './websocket-host.ts';
+import type { Socket } from 'node:net';
 import type { HostFrame } from '../contract/frames.ts';
 
 let bench: GatewayBench;
@@ -141,10 +142,14 @@ describe('the first frame', () => {
     bench.test.on('devices.get', (params: { id: number }) => params.id);
     const socket = await dialOpen();
     const answers = heard.get(socket)!;
+    // All in one piece on the wire, more than a stranger may send.
+    const wire = (socket as unknown as { _socket: Socket })._socket;
+    wire.cork();
     say(socket, hello(bench.access.tokenOf('view')));
     for (let id = 1; id <= 60; id++) {
       say(socket, { kind: 'call', id, method: 'devices.get', params: { id, padding: 'x'.repeat(200) } });
     }
+    wire.uncork();
     await until(() => answers.length === 61);
     expect(answers.at(-1)).toEqual({ kind: 'ok', id: 60, result: 60 });
   });
@@ -253,6 +258,19 @@ describe('limits', () => {
     expect(bench.gateway.counters).toMatchObject({ wrongTokens: 5, throttled: 1 });
   });
 
+  it('forget the slips of one who then signs in', async () => {
+    for (let round = 0; round < 3; round++) {
+      for (let attempt = 0; attempt < 4; attempt++) {
+        const socket = await dialOpen();
+        say(socket, hello('wrong'));
+        expect((await untilClosed(socket)).code).toBe(4401);
+      }
+      const socket = await dialOpen();
+      say(socket, hello(bench.access.tokenOf('view')));
+      expect(await nextFrame(socket)).toMatchObject({ kind: 'welcome' });
+    }
+  });
+
   it('serve 64 screens, tell the next one, and serve again when one goes', async () => {
     const token = bench.access.tokenOf('view');
     const screens: WebSocket[] = [];
@@ -313,17 +331,51 @@ describe('garbage', () => {
     expect(await nextFrame(other)).toMatchObject({ kind: 'pong' });
   });
 
+  it('from one who does not take part in closing is cut off after a while', async () => {
+    const socket = await rawUpgrade();
+    // A masked text message of two letters; what comes back is the close frame, and nobody answers it.
+    socket.write(Buffer.from('8182000000006869', 'hex'));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect([answer[0], answer.readUInt16BE(2)]).toEqual([0x88, 4400]);
+    const closed = once(socket, 'close');
+    bench.clock.advance(2_000);
+    await closed;
+  });
+
   it('instead of WebSocket frames closes its socket too', async () => {
-    const socket = connectTcp(bench.gateway.port, '127.0.0.1');
-    socket.write(
-      'GET /rpc HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
-        'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
-    );
-    await once(socket, 'data');
+    const socket = await rawUpgrade();
     socket.write(Buffer.from('ffffffffffff', 'hex'));
     await once(socket, 'close');
     expect(bench.gateway.counters.badMessages).toBe(1);
     expect((await bench.ask('/healthz')).status).toBe(200);
+  });
+});
+
+/** A WebSocket made by hand, for what no library does. */
+async function rawUpgrade(): Promise<Socket> {
+  const socket = connectTcp(bench.gateway.port, '127.0.0.1');
+  socket.write(
+    'GET /rpc HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
+  );
+  await once(socket, 'data');
+  return socket;
+}
+
+describe('a screen that hears pings but says nothing itself', () => {
+  it('is kept, as a hidden page is', async () => {
+    const socket = await dialOpen();
+    say(socket, hello(bench.access.tokenOf('view')));
+    await nextFrame(socket);
+    for (let round = 0; round < 6; round++) {
+      const ping = once(socket, 'ping');
+      bench.clock.advance(PING_INTERVAL_MS);
+      await ping;
+      // Several turns of the event loop, in which the pong arrives.
+      await bench.ask('/healthz');
+      await bench.ask('/healthz');
+    }
+    expect(bench.host.sessions).toBe(1);
   });
 });
 

@@ -5,14 +5,14 @@ import { CLIENT_INBOUND_LIMITS, HOST_INBOUND_LIMITS, decodeFrame, encodeFrame } 
 
 const decode = (bytes: Uint8Array): unknown => decodeFrame(bytes, CLIENT_INBOUND_LIMITS);
 
-/** A frame with any header text and whatever follows it, made by hand. */
-function handmade(header: unknown, rest: Uint8Array = new Uint8Array(0), padding = true): Uint8Array {
+/** A frame with any header, padded as if columns followed, and then whatever follows. */
+function handmade(header: unknown, rest: Uint8Array = new Uint8Array(0)): Uint8Array {
   const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
-  const gap = padding && rest.byteLength > 0 ? -(4 + text.byteLength) & 7 : 0;
-  const bytes = new Uint8Array(4 + text.byteLength + gap + rest.byteLength);
+  const start = (4 + text.byteLength + 7) & ~7;
+  const bytes = new Uint8Array(start + rest.byteLength);
   new DataView(bytes.buffer).setUint32(0, text.byteLength, true);
   bytes.set(text, 4);
-  bytes.set(rest, 4 + text.byteLength + gap);
+  bytes.set(rest, start);
   return bytes;
 }
 
@@ -160,50 +160,56 @@ describe('decodeFrame', () => {
   });
 
   const frame = { a: null, list: [null], text: 'x', nested: { deep: null } };
-  const hostile: [string, Uint8Array][] = [
-    ['text that is not JSON', handmade('{')],
-    ['no header', new Uint8Array(4)],
-    ['bytes that are not UTF-8', handmade('"x"').with(5, 0xff)],
-    ['a header that is null', handmade('null')],
-    ['a header that is a list', handmade('[]')],
-    ['columns that are no list', handmade({ frame, columns: {} })],
-    ['an entry of two', handmade({ frame, columns: [[['a'], 'u8']] })],
-    ['an empty path', handmade({ frame, columns: [[[], 'u8', 0]] })],
-    ['a path of objects', handmade({ frame, columns: [[[{}], 'u8', 0]] })],
-    ['an endless path', handmade({ frame, columns: [[Array(33).fill('a'), 'u8', 0]] })],
-    ['a path to nowhere', handmade({ frame, columns: [[['b'], 'u8', 0]] })],
-    ['a path through text', handmade({ frame, columns: [[['text', 0], 'u8', 0]] })],
-    ['a path to a value', handmade({ frame, columns: [[['text'], 'u8', 0]] })],
-    ['a path to the prototype', handmade({ frame, columns: [[['__proto__'], 'u8', 0]] })],
-    ['a path into the prototype', handmade({ frame, columns: [[['__proto__', 'x'], 'u8', 0]] })],
-    ['a path to the length of a list', handmade({ frame, columns: [[['list', 'length'], 'u8', 0]] })],
-    ['an own __proto__', handmade('{"frame":{"__proto__":null},"columns":[[["__proto__"],"u8",0]]}')],
-    ['an unknown type', handmade({ frame, columns: [[['a'], 'f32', 0]] })],
-    ['a type of every object', handmade({ frame, columns: [[['a'], 'constructor', 0]] })],
-    ['a negative length', handmade({ frame, columns: [[['a'], 'u8', -1]] })],
-    ['half a length', handmade({ frame, columns: [[['a'], 'u8', 0.5]] })],
-    ['a length past all numbers', handmade({ frame, columns: [[['a'], 'f64', 2 ** 53]] })],
-    ['a length past the end', handmade({ frame, columns: [[['a'], 'f64', 1e9]] })],
+  const listing = (...columns: unknown[]): Uint8Array => handmade({ frame, columns });
+  const hostile: [string, Uint8Array, string][] = [
+    ['no header', new Uint8Array(4), 'not JSON'],
+    ['text that is not JSON', handmade('{'), 'not JSON'],
+    ['bytes that are not UTF-8', handmade('"x"').with(5, 0xff), 'not JSON'],
+    ['a header that is null', handmade('null'), 'not an object'],
+    ['a header that is a list', handmade('[]'), 'lists no columns'],
+    ['columns that are no list', handmade({ frame, columns: {} }), 'lists no columns'],
+    ['an entry of two', listing([['a'], 'u8']), 'wrong shape'],
+    ['an empty path', listing([[], 'u8', 0]), 'has no path'],
+    ['an endless path', listing([Array(33).fill('a'), 'u8', 0]), 'has no path'],
+    ['a path of objects', listing([[{}], 'u8', 0]), 'path is damaged'],
+    ['a path to nowhere', listing([['b'], 'u8', 0]), 'leads nowhere'],
+    ['a path through text', listing([['text', 0, 1], 'u8', 0]), 'leads nowhere'],
+    ['a path to a value', listing([['text'], 'u8', 0]), 'something else'],
+    ['a path to the prototype', listing([['__proto__'], 'u8', 0]), 'leads nowhere'],
+    ['a path into the prototype', listing([['__proto__', 'x'], 'u8', 0]), 'leads nowhere'],
+    ['a path to the length of a list', listing([['list', 'length'], 'u8', 0]), 'something else'],
     [
-      'two columns in one place',
-      handmade({
-        frame,
-        columns: [
-          [['a'], 'u8', 0],
-          [['a'], 'u8', 0],
-        ],
-      }),
+      'an own __proto__',
+      handmade('{"frame":{"__proto__":null},"columns":[[["__proto__"],"u8",0]]}'),
+      'something else',
     ],
-    ['bytes that nobody listed', handmade({ frame, columns: [] }, new Uint8Array(3))],
-    [
-      'padding with something in it',
-      handmade({ frame: { a: null }, columns: [[['a'], 'u8', 1]] }, new Uint8Array(9).fill(7), false),
-    ],
+    ['an unknown type', listing([['a'], 'f32', 0]), 'unknown type'],
+    ['a type of every object', listing([['a'], 'constructor', 0]), 'unknown type'],
+    ['a negative length', listing([['a'], 'u8', -1]), 'no length'],
+    ['half a length', listing([['a'], 'u8', 0.5]), 'no length'],
+    ['a length past all numbers', listing([['a'], 'f64', 2 ** 53]), 'no length'],
+    ['a length past the end', listing([['a'], 'f64', 1e9]), 'past the end'],
+    ['two columns in one place', listing([['a'], 'u8', 0], [['a'], 'u8', 0]), 'something else'],
+    ['a path into a column', listing([['a'], 'u8', 0], [['a', 'length'], 'u8', 0]), 'leads nowhere'],
+    ['bytes that nobody listed', handmade({ frame, columns: [] }, new Uint8Array(3)), 'left over'],
   ];
 
-  it.each(hostile)('refuses %s', (_what, bytes) => {
-    expect(refusal(() => decode(bytes))).toContain('rpc.bad_frame');
+  it.each(hostile)('refuses %s', (_what, bytes, why) => {
+    expect(refusal(() => decode(bytes))).toMatch(new RegExp(`^rpc\\.bad_frame .*${why}`));
     expect(({} as Record<string, unknown>).x).toBeUndefined();
+  });
+
+  it('refuses padding that carries something', () => {
+    let padded = 0;
+    for (let length = 1; length <= 8; length++) {
+      const good = encodeFrame({ ['x'.repeat(length)]: new Uint8Array([1]) });
+      const headerEnd = 4 + new DataView(good.buffer).getUint32(0, true);
+      if (headerEnd % 8 === 0) continue;
+      padded++;
+      expect(decode(good)).toEqual({ ['x'.repeat(length)]: new Uint8Array([1]) });
+      expect(refusal(() => decode(good.with(headerEnd, 7)))).toContain('padding');
+    }
+    expect(padded).toBeGreaterThan(2);
   });
 
   it('keeps its limits', () => {

@@ -128,7 +128,7 @@ function checkEntry(entry: unknown): { path: ColumnPath; type: ColumnType; lengt
 }
 
 function columnAt(bytes: Uint8Array, start: number, type: ColumnType, length: number): Column {
-  const whole = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  const whole = bytes.byteLength === bytes.buffer.byteLength;
   const end = start + length * BYTES_PER_ELEMENT[type];
   const buffer = whole ? bytes.buffer : new Uint8Array(bytes.subarray(start, end)).buffer;
   const at = whole ? start : 0;
