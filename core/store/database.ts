@@ -11,7 +11,8 @@ export function openForWriting(file: string, maxPages: number | null): Database.
   const db = new Database(file, { timeout: 5_000 });
   try {
     if (maxPages !== null) db.pragma(`max_page_count = ${maxPages}`);
-    db.pragma('auto_vacuum = INCREMENTAL'); // has an effect only while the file is empty, and only before WAL
+    const fresh = db.pragma('page_count', { simple: true }) === 0;
+    if (fresh) db.pragma('auto_vacuum = INCREMENTAL'); // only a file without tables can still choose
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL'); // an acknowledged message is on disk: every commit is flushed
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

@@ -8,7 +8,7 @@ import { isDamage } from './faults.ts';
 import type { Failure } from './protocol.ts';
 import type { ReaderLink } from './reader-link.ts';
 import type { RecorderBoard } from './recorder-board.ts';
-import { damageMark, markDamaged, RECORD_FILE, setAside } from './set-aside.ts';
+import { markDamaged, RECORD_FILE, setAside } from './set-aside.ts';
 import type { Catalog } from './types.ts';
 
 interface CareParts {
@@ -30,12 +30,6 @@ export class FileCare {
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#board = parts.board;
-  }
-
-  /** Sets the file aside when an earlier run has found it damaged. */
-  honourMark(): void {
-    const mark = damageMark(this.#folder);
-    if (mark !== null) this.moveAway(mark);
   }
 
   /** Sets the file aside and tells. Nothing may have it open. Throws `store.cannot_open` when it cannot be moved. */
@@ -98,15 +92,20 @@ export class FileCare {
   }
 }
 
+export function cannotOpen(folder: string, cause: unknown): CodedError {
+  return new CodedError(
+    'store.cannot_open',
+    `The data folder ${folder} cannot be used: ${messageOf(cause)}. ` +
+      `Check the rights on it, or choose another one with --data.`,
+    { cause },
+  );
+}
+
 /** Throws `store.cannot_open`. */
 export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    throw new CodedError(
-      'store.cannot_open',
-      `The data folder ${folder} cannot be made: ${messageOf(error)}. Choose another one with --data.`,
-      { cause: error },
-    );
+    throw cannotOpen(folder, error);
   }
 }

@@ -86,7 +86,8 @@ export class FolderLock {
 
 /**
  * Locks `folder` or throws `store.locked`, whose detail names the running station (`pid`, `http`). On a disk that
- * cannot be written to there is nothing to lock against: the lock comes back not held, to be acquired later.
+ * cannot be written to there is nothing to lock against: the lock comes back not held, to be acquired later. Throws
+ * the system's error when the folder cannot be used at all.
  */
 export function lockFolder(folder: string, info: RunningInfo): FolderLock {
   const lock = new FolderLock(folder, info);
@@ -95,7 +96,7 @@ export function lockFolder(folder: string, info: RunningInfo): FolderLock {
   } catch (error) {
     if (error instanceof CodedError) throw error;
     const failure = explained(failureOf(error), folder);
-    if (!['disk_full', 'read_only'].includes(faultCodeOf(failure))) throw cannotLock(folder, error);
+    if (!['disk_full', 'read_only'].includes(faultCodeOf(failure))) throw error;
     if (heldElsewhere(folder)) throw lockedBy(folder);
   }
   return lock;
@@ -139,15 +140,6 @@ function lockedBy(folder: string): CodedError {
 
 function at(http: string | null): string {
   return http === null ? '' : ` at ${http}`;
-}
-
-function cannotLock(folder: string, cause: unknown): CodedError {
-  const { code, message } = failureOf(cause);
-  return new CodedError(
-    'store.cannot_open',
-    `The data folder ${folder} cannot be used: ${message} (${code}). Choose another folder with --data.`,
-    { cause },
-  );
 }
 
 function removeIfPossible(file: string): void {

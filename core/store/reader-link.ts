@@ -57,6 +57,11 @@ export class ReaderLink {
     });
   }
 
+  /** Lets go of the file once the queries under way are done; the next one opens it anew. */
+  async release(): Promise<void> {
+    if (this.#worker !== null && !this.#stopped) await this.ask({ kind: 'release' });
+  }
+
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;

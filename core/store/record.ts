@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import type { Clock, Timer } from '../base/clock.ts';
+import { CodedError } from '../base/errors.ts';
 import { Signal } from '../base/events.ts';
 import type { Log } from '../base/log.ts';
 import type { SeriesColumns } from '../contract/readings.ts';
@@ -13,8 +14,8 @@ import { Coalescer } from './coalescer.ts';
 import { emptyCatalog } from './catalog-rows.ts';
 import { CommitLoop } from './commit-loop.ts';
 import { explained, isDamage } from './faults.ts';
-import { FileCare, makeFolder } from './file-care.ts';
-import { refuseNewerFile } from './header.ts';
+import { cannotOpen, FileCare, makeFolder } from './file-care.ts';
+import { headerProblem } from './header.ts';
 import { KnownRows } from './known-rows.ts';
 import { lockFolder } from './lock.ts';
 import type { FolderLock, RunningInfo } from './lock.ts';
@@ -23,7 +24,7 @@ import { ReaderLink } from './reader-link.ts';
 import { RecorderBoard } from './recorder-board.ts';
 import { RECORD_LIMITS } from './record-limits.ts';
 import type { RecordLimits } from './record-limits.ts';
-import { RECORD_FILE } from './set-aside.ts';
+import { damageMark, RECORD_FILE } from './set-aside.ts';
 import type {
   Catalog,
   CoapResourceRecord,
@@ -123,18 +124,18 @@ export class Record {
   static async open(folder: string, options: RecordOptions): Promise<Record> {
     makeFolder(folder);
     const nowMs = (options.clock ?? systemClock).now();
-    const lock = lockFolder(folder, { pid: process.pid, http: null, startedMs: nowMs });
+    const lock = takeLock(folder, nowMs);
     const clean = !lock.uncleanBefore;
     let record: Record | undefined;
     try {
-      refuseNewerFile(join(folder, RECORD_FILE));
+      const problem = headerProblem(join(folder, RECORD_FILE));
       record = new Record(folder, lock, options);
-      await record.#start();
+      await record.#start(problem);
       return record;
     } catch (error) {
       if (record !== undefined) await record.#abandon();
       lock.release(clean);
-      throw error;
+      throw error instanceof CodedError ? error : cannotOpen(folder, error);
     }
   }
 
@@ -236,8 +237,9 @@ export class Record {
     return this.#closing;
   }
 
-  async #start(): Promise<void> {
-    this.#care.honourMark();
+  async #start(headerProblem: string | null): Promise<void> {
+    const damage = headerProblem ?? damageMark(this.#folder);
+    if (damage !== null) this.#care.moveAway(damage);
     let answer = await this.#loop.open(true);
     if ('code' in answer && isDamage(answer)) {
       this.#care.moveAway(`${answer.message} (${answer.code})`);
@@ -276,11 +278,16 @@ export class Record {
 
   #wake(urgent: boolean): void {
     if (urgent) this.#line.filling().urgent = true;
+    if (!this.#line.hasRoom(1, READING_BYTES)) this.#tellBacklog();
     this.#loop.wake();
   }
 
   #giveUp(readings: number): void {
     this.#board.droppedReadings += readings;
+    this.#tellBacklog();
+  }
+
+  #tellBacklog(): void {
     const message = `${this.#line.readings} readings wait for the disk`;
     this.#board.setFault('backlog', { code: 'store.backlog', message }, 'backlog');
   }
@@ -314,6 +321,7 @@ export class Record {
 
   #onFault(failure: Failure | null): void {
     if (failure === null) {
+      if (!this.#board.has('write')) return;
       this.#log.info('the record can be written again');
       this.#releaseReader(); // it may have had to open the file as one that never changes
       return this.#board.setFault('write', null);
@@ -325,7 +333,7 @@ export class Record {
 
   /** A write met damage: the file makes way while the station runs, and nothing that waits is lost with it. */
   async #replaceFile(failure: Failure): Promise<CatalogSeed> {
-    await this.#reader.ask({ kind: 'release' });
+    await this.#reader.release();
     this.#care.moveAway(`${failure.message} (${failure.code})`);
     this.#board.setFault('damage', null);
     this.#board.committedReadings = 0;
@@ -334,7 +342,7 @@ export class Record {
   }
 
   #releaseReader(): void {
-    this.#reader.ask({ kind: 'release' }).catch((error: unknown) => {
+    this.#reader.release().catch((error: unknown) => {
       this.#log.debug('the reader could not be told', { error });
     });
   }
@@ -354,5 +362,13 @@ export class Record {
     if (moved) this.#fileGone();
     if (++this.#looks % LOOKS_PER_UPKEEP === 0) this.#loop.maintain(this.#clock.now());
     this.#lookTimer = this.#clock.after(LOOK_EVERY_MS, () => void this.#look());
+  }
+}
+
+function takeLock(folder: string, startedMs: number): FolderLock {
+  try {
+    return lockFolder(folder, { pid: process.pid, http: null, startedMs });
+  } catch (error) {
+    throw error instanceof CodedError ? error : cannotOpen(folder, error);
   }
 }

@@ -28,6 +28,10 @@ export function markDamaged(folder: string, reason: string, nowMs: number): void
 export function damageMark(folder: string): string | null {
   const file = join(folder, MARKER_FILE);
   if (!existsSync(file)) return null;
+  if (!existsSync(join(folder, RECORD_FILE))) {
+    rmSync(file, { force: true }); // it spoke of a file that someone else has taken away
+    return null;
+  }
   try {
     return String((JSON.parse(readFileSync(file, 'utf8')) as { reason?: unknown }).reason);
   } catch {
