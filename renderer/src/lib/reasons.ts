@@ -16,6 +16,11 @@ export function rawReasonText(code: string): string {
   return RAW_REASONS[code] ?? `The station gave the reason “${words(code)}”.`;
 }
 
+/** True where a limit only kept a payload from being read; the message itself was routed and kept. */
+export function isKeptRaw(code: string): boolean {
+  return code.startsWith('readings.') && code.slice('readings.'.length) in RAW_REASONS;
+}
+
 const FAMILIES: Record<string, string> = {
   mqtt: 'MQTT',
   coap: 'CoAP',

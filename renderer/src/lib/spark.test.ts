@@ -15,6 +15,10 @@ it('begins at the right when it is still short', () => {
   expect(sparkPath([0, 10], size).line).toBe('M10 8.5L20 1.5');
 });
 
+it('keeps small noise small', () => {
+  expect(sparkPath([10, 10.5, 10], { ...size, minSpan: 7 }).line).toBe('M0 5.25L10 4.75L20 5.25');
+});
+
 it('has nothing to draw without values and a middle line for a flat one', () => {
   expect(sparkPath([null, null], size)).toEqual({ line: '', area: '' });
   expect(sparkPath([4, 4, 4], size).line).toBe('M0 5L10 5L20 5');

@@ -4,6 +4,8 @@ export interface SparkSize {
   width: number;
   height: number;
   floor?: number | undefined;
+  /** Least difference that fills the height: noise must not look like a swing. */
+  minSpan?: number | undefined;
 }
 
 /** Nulls break the line; a flat line lies in the middle. `line` and `area` are empty when there is nothing. */
@@ -19,6 +21,11 @@ export function sparkPath(
     max = Math.max(max, value);
   }
   if (max === -Infinity) return { line: '', area: '' };
+  if (size.floor === undefined && size.minSpan !== undefined && max - min < size.minSpan) {
+    const middle = (min + max) / 2;
+    min = middle - size.minSpan / 2;
+    max = middle + size.minSpan / 2;
+  }
   const span = max - min;
   const pad = 1.5;
   const step = size.slots > 1 ? size.width / (size.slots - 1) : size.width;

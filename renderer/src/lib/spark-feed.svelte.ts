@@ -3,12 +3,10 @@
  * temperature (or first) series, asked for when rows come into view and anew from time to time.
  */
 import { SvelteMap } from 'svelte/reactivity';
-import type { SeriesInfo } from '../../../../core/contract/devices.ts';
-import { devices } from '../../lib/devices.svelte.ts';
-import type { Device } from '../../lib/devices.svelte.ts';
-import { now } from '../../lib/now.svelte.ts';
-import { seriesOf } from '../../lib/quantities.ts';
-import { getClient, station } from '../../lib/station.svelte.ts';
+import { devices } from './devices.svelte.ts';
+import { now } from './now.svelte.ts';
+import { getClient, station } from './station.svelte.ts';
+import { sparkSeries } from './spark-series.ts';
 import { bridge, toSlots } from './spark-slots.ts';
 
 export const SPARK_RANGE_MS = 15 * 60_000;
@@ -20,11 +18,6 @@ const MOST_PER_CALL = 64;
 const MOST_KEPT = 500;
 
 type Line = readonly (number | null)[];
-
-function sparkSeries(device: Device): SeriesInfo | null {
-  const row = device.peek();
-  return seriesOf(row, 'temperature') ?? row.series[0] ?? null;
-}
 
 export class SparkFeed {
   readonly #lines = new SvelteMap<number, Line>();
@@ -50,9 +43,9 @@ export class SparkFeed {
     void this.#ask();
   }
 
-  of(device: Device): Line | null {
-    const series = sparkSeries(device);
-    return series === null ? null : (this.#lines.get(series.id) ?? null);
+  /** The line of a series; null until it was asked for. */
+  of(seriesId: number): Line | null {
+    return this.#lines.get(seriesId) ?? null;
   }
 
   async #ask(): Promise<void> {
@@ -61,7 +54,7 @@ export class SparkFeed {
     const wanted: number[] = [];
     for (const id of this.#shown) {
       const device = devices.get(id);
-      const series = device === undefined ? null : sparkSeries(device);
+      const series = device === undefined ? null : sparkSeries(device.peek());
       if (series === null || series.last === null || nowMs - series.last.t > SPARK_RANGE_MS) continue;
       if (nowMs - (this.#askedMs[series.id] ?? 0) < AGAIN_AFTER_MS) continue;
       wanted.push(series.id);
