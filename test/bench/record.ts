@@ -1,131 +1,157 @@
-/**
- * Readings committed per second: the record, fed as the station feeds it, against a plain better-sqlite3 insert in
- * batches, both with WAL and a flush per commit. In turns, same rows; the ratio of the medians is what counts.
- */
+import type BetterSqlite3 from 'better-sqlite3';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../core/base/log.ts';
+import type { Signal } from '../../core/base/events.ts';
 import { Record } from '../../core/store/record.ts';
+import { median, table, writeReport } from './support/report.ts';
+
+export const about =
+  'readings committed per second against plain better-sqlite3 [readings] [series] [rounds]';
+
+/*
+ * Notes.
+ * - All write the same rows with WAL and a flush per commit; a round asks each in turn. A figure is the median of its
+ *   rounds, a ratio that of two medians.
+ * - The record is fed as the station feeds it: two readings per message, some hundred messages per turn of the loop,
+ *   no more than 200,000 waiting.
+ * - `ack` is the time from a reading to its commit at a steady 20,000 readings/s, in 200 portions a second.
+ */
 
 // Only core/store may import better-sqlite3; here it is the peer.
 const Database = createRequire(new URL('../../core/store/record.ts', import.meta.url))(
   'better-sqlite3',
-) as typeof import('better-sqlite3');
+) as typeof BetterSqlite3;
+
+const PEER_BATCH = 1_000;
+const PER_MESSAGE = 2;
+const MESSAGES_PER_TURN = 500;
+const STEADY = { portion: 100, everyMs: 5, portions: 400 };
 
 interface Work {
   readings: number;
   series: number;
-  turns: number;
-  /** Readings added at once, as from one message. */
-  perMessage: number;
-  batch: number;
 }
 
-interface Result {
-  rate: number;
-  /** Time from adding to committed, p99, ms; only where it can be told. */
-  p99Ms: number | null;
+/** Rows that are written: the same for all. */
+interface Row {
+  series: Int32Array;
+  t: Float64Array;
+  v: Float64Array;
 }
 
-/** `bench -- record [readings] [series] [turns]`. */
 export async function run(args: string[]): Promise<void> {
-  const [readings = 500_000, series = 200, turns = 5] = args.map(Number);
-  const work: Work = { readings, series, turns, perMessage: 2, batch: 1_000 };
-  const ours: Result[] = [];
-  const acknowledged: Result[] = [];
-  const plain: Result[] = [];
-  for (let turn = 0; turn < turns; turn++) {
-    ours.push(await inFolder((folder) => record(folder, work, false)));
-    acknowledged.push(await inFolder((folder) => record(folder, work, true)));
-    plain.push(await inFolder((folder) => Promise.resolve(peer(folder, work))));
-  }
-  const base = median(plain.map((r) => r.rate));
-  const table = [
-    row('record, nobody waits', ours, base),
-    row('record, acknowledged', acknowledged, base),
-    row(`better-sqlite3, batches of ${work.batch}`, plain, base),
+  const [readings = 500_000, series = 200, rounds = 5] = args.map(Number);
+  const work: Work = { readings, series };
+  const contenders: [string, (folder: string) => Promise<number>][] = [
+    [`better-sqlite3, batches of ${PEER_BATCH}`, (folder) => Promise.resolve(plain(folder, work))],
+    ['record, nobody waits', (folder) => flood(folder, work, false)],
+    ['record, acknowledged', (folder) => flood(folder, work, true)],
   ];
-  console.log(`${readings} readings, ${series} series, medians of ${turns} turns`);
-  console.table(table);
-  console.log(JSON.stringify({ bench: 'record', ...work, results: table }));
-}
-
-async function record(folder: string, work: Work, acknowledged: boolean): Promise<Result> {
-  const station = await Record.open(folder, { log: silentLog });
-  const n = work.perMessage;
-  const columns = {
-    length: n,
-    series: new Int32Array(n),
-    t: new Float64Array(n),
-    v: new Float64Array(n),
-  };
+  const samples = contenders.map(() => [] as number[]);
   const delays: number[] = [];
-  const sent = new Map<number, number>();
-  const start = performance.now();
-  for (let i = 0; i < work.readings; i += n) {
-    for (let k = 0; k < n; k++) fill(columns, k, i + k, work.series);
-    station.addReadings(columns, columns.t[0]!, acknowledged);
-    // A turn of the event loop per socket read: some hundred messages.
-    if ((i / n) % 500 !== 499) continue;
-    const mark = station.mark();
-    if (!sent.has(mark)) sent.set(mark, performance.now());
-    await new Promise((resolve) => setImmediate(resolve));
-    while (station.status().pendingReadings > 200_000) await once(station);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, [, measure]] of contenders.entries()) samples[i]!.push(await inFolder(measure));
+    delays.push(...(await inFolder((folder) => steady(folder, work))));
   }
-  const off = station.committed.on((mark) => {
-    const at = sent.get(mark);
-    if (at !== undefined) delays.push(performance.now() - at);
+  const base = median(samples[0]!);
+  const rows = contenders.map(([name], i) => {
+    const rate = median(samples[i]!);
+    return { name, rate, ratio: rate / base, samples: samples[i]! };
   });
-  while (station.committedMark < station.mark()) await once(station);
-  off();
+  const sorted = delays.toSorted((a, b) => a - b);
+  const at = (part: number): number => sorted[Math.floor(part * (sorted.length - 1))]!;
+  const ackMs = { p50: at(0.5), p99: at(0.99), max: at(1) };
+  console.log(`${readings} readings, ${series} series, medians of ${rounds} rounds`);
+  const text = rows.map(({ name, rate, ratio }) => [name, Math.round(rate).toString(), ratio.toFixed(2)]);
+  console.log(table(['what', 'readings/s', 'ratio'], text));
+  console.log(
+    `ack p50 ${ackMs.p50.toFixed(1)} ms, p99 ${ackMs.p99.toFixed(1)} ms, max ${ackMs.max.toFixed(1)} ms`,
+  );
+  console.log(`written: ${writeReport('record', { ...work, rounds, rows, ackMs })}`);
+}
+
+/** Readings per second committed, as fast as they are taken. */
+async function flood(folder: string, work: Work, acknowledged: boolean): Promise<number> {
+  const record = await Record.open(folder, { log: silentLog });
+  const columns = { length: PER_MESSAGE, ...newRows(PER_MESSAGE) };
+  const start = performance.now();
+  for (let i = 0; i < work.readings; i += PER_MESSAGE) {
+    for (let k = 0; k < PER_MESSAGE; k++) fill(columns, k, i + k, work.series);
+    record.addReadings(columns, columns.t[0]!, acknowledged);
+    if ((i / PER_MESSAGE) % MESSAGES_PER_TURN !== MESSAGES_PER_TURN - 1) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    while (record.status().pendingReadings > 200_000) await next(record.committed);
+  }
+  while (record.committedMark < record.mark()) await next(record.committed);
   const rate = (work.readings / (performance.now() - start)) * 1000;
-  await station.close();
-  return { rate, p99Ms: null };
+  await record.close();
+  return rate;
 }
 
-function once(station: Record): Promise<void> {
-  return new Promise((resolve) => {
-    const off = station.committed.on(() => {
-      off();
-      resolve();
-    });
+/** Milliseconds from adding to commit, of each portion, at a rate that does not fill the disk. */
+async function steady(folder: string, work: Work): Promise<number[]> {
+  const record = await Record.open(folder, { log: silentLog });
+  const columns = { length: STEADY.portion, ...newRows(STEADY.portion) };
+  const delays: number[] = [];
+  const waiting: { mark: number; at: number }[] = [];
+  record.committed.on((mark) => {
+    while (waiting.length > 0 && waiting[0]!.mark <= mark)
+      delays.push(performance.now() - waiting.shift()!.at);
   });
+  for (let portion = 0; portion < STEADY.portions; portion++) {
+    for (let k = 0; k < STEADY.portion; k++) fill(columns, k, portion * STEADY.portion + k, work.series);
+    record.addReadings(columns, columns.t[0]!, true);
+    waiting.push({ mark: record.mark(), at: performance.now() });
+    await new Promise((resolve) => setTimeout(resolve, STEADY.everyMs));
+  }
+  while (waiting.length > 0) await next(record.committed);
+  await record.close();
+  return delays;
 }
 
-/** As a user would glue it: a table, an index, a transaction per batch. */
-function peer(folder: string, work: Work): Result {
+/** As a user would glue it: a table, an index, a transaction per batch, on the thread that has the rows. */
+function plain(folder: string, work: Work): number {
   const db = new Database(join(folder, 'plain.db'));
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.exec('CREATE TABLE reading (series INTEGER, t REAL, v REAL)');
   db.exec('CREATE INDEX reading_by_time ON reading (series, t)');
   const insert = db.prepare('INSERT INTO reading VALUES (?, ?, ?)');
-  const columns = { series: new Int32Array(1), t: new Float64Array(1), v: new Float64Array(1) };
+  const row = newRows(1);
   const batch = db.transaction((from: number, to: number) => {
     for (let i = from; i < to; i++) {
-      fill(columns, 0, i, work.series);
-      insert.run(columns.series[0], columns.t[0], columns.v[0]);
+      fill(row, 0, i, work.series);
+      insert.run(row.series[0], row.t[0], row.v[0]);
     }
   });
   const start = performance.now();
-  for (let i = 0; i < work.readings; i += work.batch) batch(i, Math.min(i + work.batch, work.readings));
+  for (let i = 0; i < work.readings; i += PEER_BATCH) batch(i, Math.min(i + PEER_BATCH, work.readings));
   const rate = (work.readings / (performance.now() - start)) * 1000;
   db.close();
-  return { rate, p99Ms: null };
+  return rate;
 }
 
-/** Reading `i` of all: series in turn, one second apart, a slow wave in hundredths. */
-function fill(
-  columns: { series: Int32Array; t: Float64Array; v: Float64Array },
-  at: number,
-  i: number,
-  series: number,
-): void {
-  columns.series[at] = 1 + (i % series);
-  columns.t[at] = 1_760_000_000_000 + Math.floor(i / series) * 1000;
-  columns.v[at] = Math.round(2000 + Math.sin(i / 1000) * 500) / 100;
+function next(signal: Signal<number>): Promise<void> {
+  return new Promise((resolve) => {
+    const off = signal.on(() => {
+      off();
+      resolve();
+    });
+  });
+}
+
+function newRows(length: number): Row {
+  return { series: new Int32Array(length), t: new Float64Array(length), v: new Float64Array(length) };
+}
+
+/** Reading `i` of all: the series in turn, one second apart, a slow wave in hundredths. */
+function fill(rows: Row, at: number, i: number, series: number): void {
+  rows.series[at] = 1 + (i % series);
+  rows.t[at] = 1_760_000_000_000 + Math.floor(i / series) * 1000;
+  rows.v[at] = Math.round(2000 + Math.sin(i / 1000) * 500) / 100;
 }
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -135,13 +161,4 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function row(what: string, results: Result[], base: number): { what: string; rate: number; ratio: number } {
-  const rate = median(results.map((r) => r.rate));
-  return { what, rate: Math.round(rate), ratio: Number((rate / base).toFixed(2)) };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
