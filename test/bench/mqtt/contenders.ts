@@ -10,6 +10,7 @@ const ROOT = join(import.meta.dirname, '../../..');
 
 export interface Running {
   port: number;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -18,7 +19,12 @@ export interface Contender {
   name: string;
   /** Why it cannot run here, or null. */
   missing(): string | null;
-  start(): Promise<Running>;
+  start(options: ContenderOptions): Promise<Running>;
+}
+
+export interface ContenderOptions {
+  /** Messages with QoS above 0 that may be under way to one client, where that can be set. */
+  inflight: number;
 }
 
 export const CONTENDERS: Contender[] = [
@@ -27,7 +33,7 @@ export const CONTENDERS: Contender[] = [
   {
     name: 'fieldstation',
     missing: () => null,
-    start: () => startNode('test/bench/mqtt/broker-fieldstation.ts', []),
+    start: ({ inflight }) => startNode('test/bench/mqtt/broker-fieldstation.ts', [String(inflight)]),
   },
   { name: 'fieldstation+record', missing: stationMissing, start: startStation },
 ];
@@ -38,7 +44,7 @@ function mosquittoMissing(): string | null {
   return existsSync(MOSQUITTO) ? null : `${MOSQUITTO} is not there (apt-get install mosquitto)`;
 }
 
-async function startMosquitto(): Promise<Running> {
+async function startMosquitto({ inflight }: ContenderOptions): Promise<Running> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'bench-mosquitto-'));
   const config = join(folder, 'mosquitto.conf');
@@ -47,6 +53,7 @@ async function startMosquitto(): Promise<Running> {
     'allow_anonymous true',
     'persistence false',
     'max_queued_messages 0',
+    `max_inflight_messages ${inflight}`,
     'set_tcp_nodelay true',
     'log_dest none',
     'user root',
@@ -54,7 +61,7 @@ async function startMosquitto(): Promise<Running> {
   writeFileSync(config, lines.join('\n'));
   const child = spawn(MOSQUITTO, ['-c', config], { stdio: 'ignore' });
   await answering(port, child);
-  return { port, stop: () => stop(child, folder) };
+  return { port, pid: child.pid!, stop: () => stop(child, folder) };
 }
 
 function stationMissing(): string | null {
@@ -76,7 +83,8 @@ async function startNode(script: string, args: string[], folder?: string): Promi
   });
   const line = await firstLine(child, script);
   const { mqtt } = JSON.parse(line) as { mqtt: string };
-  return { port: Number(mqtt.slice(mqtt.lastIndexOf(':') + 1)), stop: () => stop(child, folder) };
+  const port = Number(mqtt.slice(mqtt.lastIndexOf(':') + 1));
+  return { port, pid: child.pid!, stop: () => stop(child, folder) };
 }
 
 function firstLine(child: ChildProcess, what: string): Promise<string> {
