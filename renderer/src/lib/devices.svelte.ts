@@ -9,6 +9,8 @@ import { presenceOf } from './presence.ts';
 import type { Presence } from './presence.ts';
 import { getClient } from './station.svelte.ts';
 
+const names = new Intl.Collator(undefined, { numeric: true, sensitivity: 'base' });
+
 export class Device {
   readonly id: number;
   /** Reactive: whoever reads it is drawn anew when the device changes. */
@@ -21,9 +23,12 @@ export class Device {
     this.take(row);
   }
 
-  take(row: DeviceRow): void {
+  /** True when the name is another than before. */
+  take(row: DeviceRow): boolean {
+    const renamed = this.searchText !== '' && untrack(() => this.row).name !== row.name;
     this.row = row;
     this.searchText = `${row.name}\n${row.key}`.toLowerCase();
+    return renamed;
   }
 
   /** The row without becoming dependent on it. */
@@ -36,9 +41,12 @@ class Devices {
   /** False until the first snapshot. */
   loaded = $state(false);
   problem = $state<string | null>(null);
-  /** Steps when devices come or go; not when their values change. */
+  /** Steps when devices come, go or are renamed; not when their values change. */
   version = $state(0);
   readonly #byId = new Map<number, Device>();
+  /** Kept in order, so that a newcomer costs one pass and not a whole sort. */
+  #byName: Device[] = [];
+  #byNameVersion = -1;
   #stop: (() => void) | undefined;
 
   start(): void {
@@ -63,6 +71,17 @@ class Devices {
   all(): Device[] {
     void this.version;
     return [...this.#byId.values()];
+  }
+
+  /** As `all`, sorted by name as people count. Do not change the list. */
+  byName(): readonly Device[] {
+    if (this.version === this.#byNameVersion) return this.#byName;
+    const known = new Set(this.#byName);
+    const kept = this.#byName.filter((device) => this.#byId.get(device.id) === device);
+    for (const device of this.#byId.values()) if (!known.has(device)) kept.push(device);
+    this.#byName = kept.sort((a, b) => names.compare(a.peek().name, b.peek().name) || a.id - b.id);
+    this.#byNameVersion = this.version;
+    return this.#byName;
   }
 
   get count(): number {
@@ -99,18 +118,18 @@ class Devices {
     if (changed) this.version++;
   }
 
-  /** True when one of them is new. */
+  /** True when one of them is new or renamed. */
   #upsert(rows: DeviceRow[]): boolean {
-    let added = false;
+    let changed = false;
     for (const row of rows) {
       const device = this.#byId.get(row.id);
-      if (device !== undefined) device.take(row);
+      if (device !== undefined) changed = device.take(row) || changed;
       else {
         this.#byId.set(row.id, new Device(row));
-        added = true;
+        changed = true;
       }
     }
-    return added;
+    return changed;
   }
 }
 

@@ -36,16 +36,18 @@ function device(
   return { id, searchText: `${name}\nplant/${name}`, peek: () => row };
 }
 
+// Sorted by name, as the list of devices is.
 const all = [
-  device(1, 'oven 10', 182),
-  device(2, 'oven 9', null),
   device(3, 'cold room', -18, 60_000),
+  device(2, 'oven 9', null),
+  device(1, 'oven 10', 182),
   device(4, 'probe', 21, 7_200_000, 'coap'),
 ];
 const wanted: Wanted = { search: '', protocol: 'all', presence: 'all', sort: 'name', descending: false };
 
-it('sorts names as people count', () => {
+it('keeps the order of names, both ways', () => {
   expect(orderDevices(all, wanted, NOW)).toEqual([3, 2, 1, 4]);
+  expect(orderDevices(all, { ...wanted, descending: true }, NOW)).toEqual([4, 1, 2, 3]);
 });
 
 it('keeps devices without the value last in both directions', () => {
