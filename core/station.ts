@@ -140,6 +140,7 @@ export class Station {
       log: logFor('http'),
       clock,
       consoleFolder: consoleFolder(),
+      allowedNames: [hostname()],
     });
     const listening = [
       record.committed.on((sequence) => broker.release(sequence)),
@@ -202,18 +203,16 @@ export class Station {
     if (listeners.status('coap')?.state === 'listening') {
       desk.resume();
     }
-    const address = listeners.status('http')?.address;
-    record.updateRunning({ http: address == null ? null : `http://${address}` });
+    record.updateRunning({ http: consoleUrl(listeners) });
     status.start();
   }
 
   #readyLine({ listeners }: Running, access: Access): ReadyLine {
-    const http = listeners.status('http')?.address ?? null;
     return {
       ready: true,
       mqtt: listeners.status('mqtt')?.address ?? null,
       coap: listeners.status('coap')?.address ?? null,
-      http: http === null ? null : `http://${http}`,
+      http: consoleUrl(listeners),
       token: access.tokenOf('admin'),
     };
   }
@@ -231,4 +230,11 @@ export class Station {
     for (const remove of listening) remove();
     this.#running = null;
   }
+}
+
+/** Where this machine reaches the console: a listener on every address is reached by loopback. */
+function consoleUrl(listeners: ListenerBoard): string | null {
+  const address = listeners.status('http')?.address;
+  if (address == null) return null;
+  return `http://${address.replace(/^0\.0\.0\.0:/, '127.0.0.1:').replace(/^\[::\]:/, '[::1]:')}`;
 }

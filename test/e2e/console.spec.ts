@@ -69,11 +69,10 @@ test('everything is reached by keyboard alone', async ({ desk }) => {
   await expect(page.getByRole('dialog')).toBeHidden();
 });
 
-test('without the token nobody gets in, with it a reload stays in', async ({ desk, browser }) => {
+test('without the token nobody gets in, with it a reload stays in', async ({ desk, chromiumBrowser }) => {
   test.skip(desk.power === null, 'the desktop hands its screens over by port');
-  void browser;
   const { page } = desk;
-  const context = await page.context().browser()!.newContext();
+  const context = await chromiumBrowser.newContext();
   const stranger = await context.newPage();
   await stranger.goto(`http://127.0.0.1:${desk.port('http')}/`);
   await expect(stranger.getByLabel(/token/i)).toBeVisible();
