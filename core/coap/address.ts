@@ -1,5 +1,5 @@
 /** Addresses of peers: always numeric, in one spelling, so that they can be compared. */
-import { BlockList, SocketAddress, isIPv4, isIPv6 } from 'node:net';
+import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 export interface PeerAddress {
@@ -8,15 +8,6 @@ export interface PeerAddress {
   port: number;
   family: 4 | 6;
 }
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
-
-const multicast = new BlockList();
-multicast.addSubnet('224.0.0.0', 4, 'ipv4');
-multicast.addAddress('255.255.255.255', 'ipv4');
-multicast.addSubnet('ff00::', 8, 'ipv6');
 
 /**
  * The canonical form of a numeric address, or undefined when it is not numeric. IPv4 in IPv6 becomes IPv4; a
@@ -43,22 +34,21 @@ function interfaceName(scope: string): string {
   return scope;
 }
 
-export function isLoopback(peer: PeerAddress): boolean {
-  return loopback.check(withoutScope(peer.address), peer.family === 4 ? 'ipv4' : 'ipv6');
+// The addresses are canonical, so that their text tells the block they lie in.
+
+export function isLoopback({ address, family }: PeerAddress): boolean {
+  return family === 4 ? address.startsWith('127.') : address === '::1';
 }
 
 /** Also the IPv4 broadcast address. */
-export function isMulticast(peer: PeerAddress): boolean {
-  return multicast.check(withoutScope(peer.address), peer.family === 4 ? 'ipv4' : 'ipv6');
+export function isMulticast({ address, family }: PeerAddress): boolean {
+  if (family === 6) return address.startsWith('ff');
+  const first = Number.parseInt(address, 10);
+  return (first >= 224 && first < 240) || address === '255.255.255.255';
 }
 
-export function isUnspecified(peer: PeerAddress): boolean {
-  return peer.address === '0.0.0.0' || withoutScope(peer.address) === '::';
-}
-
-function withoutScope(address: string): string {
-  const at = address.indexOf('%');
-  return at < 0 ? address : address.slice(0, at);
+export function isUnspecified({ address }: PeerAddress): boolean {
+  return address === '0.0.0.0' || address === '::' || address.startsWith('::%');
 }
 
 /** `127.0.0.1:5683`, `[::1]:5683`. */

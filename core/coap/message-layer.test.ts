@@ -1,4 +1,5 @@
 /** The message layer as a peer sees it: exact bytes, exact times, through a whole endpoint. */
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf } from '../base/errors.ts';
 import { silentLog } from '../base/log.ts';
@@ -11,7 +12,9 @@ import {
   option,
   textBytes,
 } from '../../test/support/coap-net.ts';
+import { encodeMessage } from './codec.ts';
 import type { CoapMessage } from './codec.ts';
+import type { MessageType } from './codes.ts';
 import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES, codeText } from './codes.ts';
 import { CoapEndpoint } from './endpoint.ts';
 import type { CoapEndpointOptions } from './endpoint.ts';
@@ -329,26 +332,48 @@ describe('as a client', () => {
     await net.settle();
     expect(device.last().options.map(({ number }) => number)).toEqual([3, 11]);
   });
+});
 
-  test('a message id is not used again within its lifetime (§4.4)', async () => {
-    await endpoint.stop();
-    await begin({ parameters: { nstart: 100_000, ackTimeoutMs: 200, maxLatencyMs: 1_000 }, limits: { exchanges: 100_000, queuedPerPeer: 10_000 } });
-    device.answer = (request) =>
-      device.send({ type: ACK, messageId: request.messageId, ...content(request, '') }, STATION);
-    let answered = 0;
-    for (let asked = 0; asked < 0x1_0000 + 500; asked++) {
-      void endpoint.request(URI).then(() => answered++);
-    }
-    await net.settle();
-    const ids = new Set(device.received.map(({ message }) => message.messageId));
-    // Ids are kept apart in sixteenths, so up to one sixteenth of them stays unused.
-    expect(ids.size).toBeGreaterThanOrEqual((0x1_0000 * 15) / 16);
-    expect(device.received.length).toBe(ids.size);
-    await pass(6_600); // EXCHANGE_LIFETIME is 6.7 s with these parameters
-    expect(answered).toBe(ids.size);
-    await pass(300);
-    expect(answered).toBe(0x1_0000 + 500);
+test('no datagram makes the endpoint throw, fall silent or leak', async () => {
+  const outcome = ask();
+  await net.settle();
+  const { token, messageId } = device.last();
+  const observed = endpoint.observe(URI, {}, { notification: () => undefined });
+  const valid = fc.record({
+    type: fc.constantFrom<MessageType>(CON, NON, ACK),
+    code: fc.constantFrom(1, 3, CONTENT, 132),
+    messageId: fc.oneof(fc.constant(messageId), fc.integer({ min: 0, max: 0xffff })),
+    token: fc.oneof(fc.constant(token), fc.uint8Array({ maxLength: 8 })),
+    options: fc.array(
+      fc.record({
+        number: fc.constantFrom(OBSERVE, URI_PATH, 14, 23, 27, 28, 9, 2_048),
+        value: fc.uint8Array({ maxLength: 5 }),
+      }),
+      { maxLength: 4 },
+    ),
+    payload: fc.uint8Array({ maxLength: 40 }),
   });
+  const mutated = fc.tuple(valid, fc.nat(), fc.nat(255)).map(([message, at, byte]) => {
+    const bytes = encodeMessage(message);
+    bytes[at % bytes.length] = byte;
+    return bytes;
+  });
+  const anything = fc.oneof(fc.uint8Array({ maxLength: 40 }), valid.map(encodeMessage), mutated);
+  await fc.assert(
+    fc.asyncProperty(fc.array(anything, { maxLength: 10 }), async (datagrams) => {
+      for (const bytes of datagrams) device.sendBytes(bytes, STATION);
+      await net.settle();
+      device.received.length = 0;
+    }),
+    { numRuns: 300 },
+  );
+  observed.stop();
+  const pinged = new HandPeer(net, ipv4(99));
+  pinged.send({ type: CON, code: 0, messageId: 1 }, STATION);
+  await pass(100_000);
+  expect(pinged.last().type).toBe(RST);
+  expect(outcome.response ?? outcome.error).toBeDefined();
+  expect(endpoint.counters).toMatchObject({ exchanges: 0, observations: 0 });
 });
 
 describe('as a server', () => {

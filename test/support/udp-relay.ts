@@ -30,7 +30,6 @@ export interface RelayCounts {
 export class UdpRelay {
   readonly counts: RelayCounts = { forwarded: 0, lost: 0, duplicated: 0, held: 0 };
   readonly #faults: RelayFaults;
-  readonly #target: RelayTarget;
   readonly #front: Socket;
   readonly #backs = new Map<string, Socket>();
   readonly #held = new Set<NodeJS.Timeout>();
@@ -39,7 +38,6 @@ export class UdpRelay {
   #running = false;
 
   constructor(target: RelayTarget, faults: Partial<RelayFaults>) {
-    this.#target = target;
     this.#faults = { loss: 0, duplicate: 0, reorder: 0, holdMs: 20, seed: 1, ...faults };
     this.#random = this.#faults.seed | 0;
     this.#front = createSocket('udp4');
