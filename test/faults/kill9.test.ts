@@ -18,7 +18,11 @@ async function start(folder: string): Promise<StationProcess> {
 }
 
 /** Publishes counter values at `qos` until the connection dies; answers with the values that were acknowledged. */
-async function publishUntilKilled(station: StationProcess, qos: 1 | 2, killAfterAcks: number): Promise<Set<number>> {
+async function publishUntilKilled(
+  station: StationProcess,
+  qos: 1 | 2,
+  killAfterAcks: number,
+): Promise<Set<number>> {
   const acknowledged = new Set<number>();
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${station.port('mqtt')}`, { reconnectPeriod: 0 });
   client.on('error', () => {}); // the kill is the test; the connection is expected to break
@@ -40,23 +44,26 @@ it.each([
   [1, 137],
   [1, 700],
   [2, 400],
-] as const)('kill -9 during QoS %i after %i acknowledgements: every acknowledged reading is there', async (qos, acks) => {
-  const folder = temporaryFolder();
-  cleanUp.push(() => folder.remove());
-  const acknowledged = await publishUntilKilled(await start(folder.path), qos, acks);
-  expect(acknowledged.size).toBeGreaterThanOrEqual(acks);
+] as const)(
+  'kill -9 during QoS %i after %i acknowledgements: every acknowledged reading is there',
+  async (qos, acks) => {
+    const folder = temporaryFolder();
+    cleanUp.push(() => folder.remove());
+    const acknowledged = await publishUntilKilled(await start(folder.path), qos, acks);
+    expect(acknowledged.size).toBeGreaterThanOrEqual(acks);
 
-  const again = await start(folder.path);
-  const client = again.client();
-  cleanUp.push(() => client.close());
-  const { series } = await client.call('readings.query', {
-    series: `plant/killed/value/qos${qos}/value`,
-    from: 0,
-    to: Date.now() + 60_000,
-    maxPoints: 100_000,
-  });
-  const stored = new Set(series[0]!.v);
-  const lost = [...acknowledged].filter((value) => !stored.has(value));
-  expect(lost).toEqual([]);
-  expect(await again.stop()).toBe(0);
-});
+    const again = await start(folder.path);
+    const client = again.client();
+    cleanUp.push(() => client.close());
+    const { series } = await client.call('readings.query', {
+      series: `plant/killed/value/qos${qos}/value`,
+      from: 0,
+      to: Date.now() + 60_000,
+      maxPoints: 100_000,
+    });
+    const stored = new Set(series[0]!.v);
+    const lost = [...acknowledged].filter((value) => !stored.has(value));
+    expect(lost).toEqual([]);
+    expect(await again.stop()).toBe(0);
+  },
+);
