@@ -49,7 +49,10 @@ function farewell(message: unknown, exitCode: number): void {
 }
 
 parentPort.on('message', ({ data, ports }) => {
-  const message = (typeof data === 'object' && data !== null ? data : {}) as { type?: unknown; role?: unknown };
+  const message = (typeof data === 'object' && data !== null ? data : {}) as {
+    type?: unknown;
+    role?: unknown;
+  };
   if (message.type === 'stop') {
     void stop();
     return;

@@ -4,7 +4,9 @@ import { expect, test } from './launchers.ts';
 const missing = missingPeers('coap-server-notls');
 test.skip(missing.length > 0, `without ${missing.join(', ')}`);
 
-test('libcoap: discovered as a tree, /time observed, killed and restarted: observation resumes', async ({ desk }) => {
+test('libcoap: discovered as a tree, /time observed, killed and restarted: observation resumes', async ({
+  desk,
+}) => {
   const { page } = desk;
   const port = await freeUdpPort();
   const serve = () => startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
@@ -44,7 +46,10 @@ test('libcoap: discovered as a tree, /time observed, killed and restarted: obser
 
     // The server is a device like any other.
     await page.goto(new URL('#/devices', page.url()).href);
-    await page.getByTestId('device-row').filter({ hasText: String(port) }).click();
+    await page
+      .getByTestId('device-row')
+      .filter({ hasText: String(port) })
+      .click();
     await expect(resource('/time')).toBeVisible();
   } finally {
     await stopChild(server, 'SIGKILL');

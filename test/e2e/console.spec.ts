@@ -33,7 +33,9 @@ for (const theme of ['light', 'dark', 'contrast'] as const) {
     await plant(desk);
     const { page } = desk;
     await page.getByRole('button', { name: /^Theme:/ }).click();
-    await page.getByRole('menuitemradio', { name: { light: /light/i, dark: /dark/i, contrast: /contrast/i }[theme] }).click();
+    await page
+      .getByRole('menuitemradio', { name: { light: /light/i, dark: /dark/i, contrast: /contrast/i }[theme] })
+      .click();
     for (const [name, hash] of PAGES) {
       await page.goto(new URL(hash, page.url()).href);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();

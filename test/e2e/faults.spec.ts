@@ -11,7 +11,8 @@ import { expect, test } from './launchers.ts';
 
 /** Why a small disk of our own cannot be had here, or null. */
 function noMount(): string | null {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'mounting a small disk needs root on Linux';
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'mounting a small disk needs root on Linux';
   return null;
 }
 
@@ -68,7 +69,11 @@ test('a full disk is an alarm; live values flow, nothing acknowledged is lost, a
     await expect.poll(() => late, { timeout: 30_000 }).toBe(true);
     expect(acknowledged).toHaveLength(400);
     await expect(strip).not.toContainText(/disk full/i);
-    const { stdout } = await station.cli('call', 'readings.query', '{"series":"plant/room1/sensor7/temperature"}');
+    const { stdout } = await station.cli(
+      'call',
+      'readings.query',
+      '{"series":"plant/room1/sensor7/temperature"}',
+    );
     expect(JSON.parse(stdout).series[0].v).toEqual([20, 33]);
   } finally {
     await publisher.endAsync(true);
@@ -79,7 +84,9 @@ test('a full disk is an alarm; live values flow, nothing acknowledged is lost, a
   }
 });
 
-test('a taken port is shown in the console with what to do, and the rest works', async ({ chromiumBrowser }, info) => {
+test('a taken port is shown in the console with what to do, and the rest works', async ({
+  chromiumBrowser,
+}, info) => {
   test.skip(info.project.name !== 'chromium', 'a fault of the host, not of the shell');
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -101,7 +108,9 @@ test('a taken port is shown in the console with what to do, and the rest works',
   }
 });
 
-test('a damaged record is set aside, never deleted, and the console says so', async ({ chromiumBrowser }, info) => {
+test('a damaged record is set aside, never deleted, and the console says so', async ({
+  chromiumBrowser,
+}, info) => {
   test.skip(info.project.name !== 'chromium', 'a fault of the host, not of the shell');
   const folder = temporaryFolder();
   writeFileSync(join(folder.path, 'record.db'), 'this was never a database, but somebody may want it back');

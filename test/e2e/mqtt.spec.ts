@@ -15,7 +15,9 @@ function publish(desk: Desk, topic: string, message: string, qos: 0 | 1 | 2): vo
 /** "Within a second": the promise of the product, from the end of mosquitto_pub to the text on the screen. */
 const WITHIN_A_SECOND = { timeout: 1_000 };
 
-test('the first-run page gives lines that work as they stand, and shows the device when it comes', async ({ desk }) => {
+test('the first-run page gives lines that work as they stand, and shows the device when it comes', async ({
+  desk,
+}) => {
   const { page } = desk;
   const firstRun = page.getByTestId('first-run');
   await expect(firstRun).toBeVisible();
@@ -38,7 +40,9 @@ for (const qos of [0, 1, 2] as const) {
     const { page } = desk;
     await expect(page.getByTestId('first-run')).toBeVisible();
     publish(desk, 'plant/room1/sensor7/temperature', '21.5', qos);
-    await expect(page.getByRole('link', { name: 'plant/room1/sensor7', exact: true })).toBeVisible(WITHIN_A_SECOND);
+    await expect(page.getByRole('link', { name: 'plant/room1/sensor7', exact: true })).toBeVisible(
+      WITHIN_A_SECOND,
+    );
     await page.getByRole('link', { name: 'All devices' }).click();
     const row = page.getByTestId('device-row').filter({ hasText: 'sensor7' });
     await expect(row.getByTestId('value-temperature')).toContainText('21.5');
@@ -59,7 +63,9 @@ for (const qos of [0, 1, 2] as const) {
     await expect(temperature).toHaveAttribute('data-value', '26', WITHIN_A_SECOND);
     await expect(humidity).toHaveAttribute('data-value', '55', WITHIN_A_SECOND);
     // Two pens have painted, and the next value moves the picture.
-    await expect.poll(async () => Object.keys((await painted(chart)).byToken).length).toBeGreaterThanOrEqual(2);
+    await expect
+      .poll(async () => Object.keys((await painted(chart)).byToken).length)
+      .toBeGreaterThanOrEqual(2);
     const before = await painted(chart);
     publish(desk, 'plant/room1/sensor7', '{"temp":19,"rh":40}', qos);
     await expect(temperature).toHaveAttribute('data-value', '19', WITHIN_A_SECOND);
@@ -82,7 +88,9 @@ test('topics that are no readings are kept and shown raw, with the reason', asyn
   await expect(page.getByTestId('device-row')).toHaveCount(0);
 });
 
-test('a stopped station is a banner over values marked old; back again, everything is as before', async ({ desk }) => {
+test('a stopped station is a banner over values marked old; back again, everything is as before', async ({
+  desk,
+}) => {
   test.skip(desk.power === null, 'the desktop supervises its own station');
   const { page } = desk;
   publish(desk, 'plant/room1/sensor7', '{"temp":21.5,"rh":48}', 1);

@@ -15,7 +15,10 @@ export function painted(chart: Locator): Promise<Painted> {
     for (let n = 1; n <= 12; n++) {
       const hex = /^#([0-9a-f]{6})$/i.exec(style.getPropertyValue(`--series-${n}`).trim())?.[1];
       if (hex === undefined) continue;
-      colors.push({ token: `--series-${n}`, rgb: [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)) });
+      colors.push({
+        token: `--series-${n}`,
+        rgb: [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)),
+      });
     }
     const byToken: Record<string, number> = {};
     let hash = 0;
