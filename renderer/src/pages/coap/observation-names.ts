@@ -23,6 +23,6 @@ export const MARKS: Record<ObservationState, MarkState> = {
   starting: 'waiting',
   active: 'live',
   stale: 'stale',
-  retrying: 'fault',
-  ended: 'off',
+  retrying: 'stale',
+  ended: 'fault',
 };
