@@ -12,6 +12,19 @@ export interface SeriesSummary {
   rows: number;
 }
 
+/**
+ * The summary with the newest reading itself for its last value, where that lies in the range: the last row may be
+ * the mean of a bucket, and two figures for one value on one screen are one too many.
+ */
+export function withLast(
+  summary: SeriesSummary | null,
+  last: { t: number; v: number } | undefined,
+  range: TimeRange,
+): SeriesSummary | null {
+  if (summary === null || last === undefined || last.t > range.to || last.t < summary.lastT) return summary;
+  return { ...summary, last: last.v, lastT: last.t };
+}
+
 /** Summary of the rows inside `range`, or null when it holds none: a missing value is never a zero. */
 export function summarize(buffer: ColumnBuffer, range: TimeRange): SeriesSummary | null {
   let min = Infinity;

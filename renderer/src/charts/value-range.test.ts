@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ColumnBuffer } from './column-buffer.ts';
-import { summarize } from './summary.ts';
+import { summarize, withLast } from './summary.ts';
 import { roundStep, valueRange } from './value-range.ts';
 
 describe('the value axis', () => {
@@ -62,5 +62,14 @@ describe('the summary of a range', () => {
 
   it('is null, not zero, where nothing lies', () => {
     expect(summarize(buffer, { from: 3_500, to: 9_000 })).toBeNull();
+  });
+
+  it('names the newest reading itself as the last, unless it lies outside', () => {
+    const range = { from: 0, to: 4_000 };
+    const summary = summarize(buffer, range);
+    expect(withLast(summary, { t: 3_500, v: 9 }, range)).toMatchObject({ last: 9, lastT: 3_500, max: 8 });
+    expect(withLast(summary, { t: 4_500, v: 9 }, range)).toBe(summary);
+    expect(withLast(summary, { t: 2_500, v: 9 }, range)).toBe(summary);
+    expect(withLast(null, { t: 3_500, v: 9 }, range)).toBeNull();
   });
 });
