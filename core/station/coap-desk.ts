@@ -169,11 +169,13 @@ export class CoapDesk {
 
   /** Ends observing without forgetting it. */
   stop(): void {
-    for (const entry of this.#entries.values()) {
-      entry.observation?.stop();
-      entry.observation = null;
-    }
     this.changed.clear();
+    for (const entry of this.#entries.values()) {
+      const { observation } = entry;
+      // First forgotten, then stopped: its end must not be taken for a refusal, which would end it for good.
+      entry.observation = null;
+      observation?.stop();
+    }
   }
 
   /** The device of a server that has just answered; null when the station may have no more devices. */
@@ -223,6 +225,7 @@ export class CoapDesk {
     const receivedMs = this.#clock.now();
     const { payload, contentFormat, code } = response;
     const taken = this.#intake.takeRepresentation({ authority, path, contentFormat, payload, receivedMs });
+    this.#seen(authority);
     const { text, truncated } = shortText(payload);
     entry.view = {
       ...entry.view,

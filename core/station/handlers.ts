@@ -30,6 +30,13 @@ export function createHandlers(parts: HandlerParts): Handlers {
 
   const seriesIdsOf = (refs: (number | string)[]) => refs.map((ref) => registry.resolveSeries(ref));
 
+  /** An answer that tells of a lasting change leaves when the change is on disk. */
+  const onceKept = async <T>(result: T | Promise<T>): Promise<T> => {
+    const value = await result;
+    await record.settled();
+    return value;
+  };
+
   return {
     methods: {
       'station.info': () => parts.info(),
@@ -37,7 +44,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
 
       'devices.list': () => ({ devices: registry.list() }),
       'devices.get': ({ id }) => registry.detail(id, topics),
-      'devices.rename': ({ id, name }) => registry.rename(id, name),
+      'devices.rename': ({ id, name }) => onceKept(registry.rename(id, name)),
 
       'topics.list': (params) => topics.view(params),
       'topics.get': ({ topic }) => topics.detail(topic),
@@ -61,10 +68,10 @@ export function createHandlers(parts: HandlerParts): Handlers {
         };
       },
 
-      'coap.discover': ({ uri }, { signal }) => desk.discover(uri, signal),
+      'coap.discover': ({ uri }, { signal }) => onceKept(desk.discover(uri, signal)),
       'coap.request': (input, { signal }) => desk.request(input, signal),
-      'coap.observe': ({ uri, accept }) => desk.observe(uri, accept),
-      'coap.cancelObserve': ({ uri }) => desk.cancelObserve(uri),
+      'coap.observe': ({ uri, accept }) => onceKept(desk.observe(uri, accept)),
+      'coap.cancelObserve': ({ uri }) => onceKept(desk.cancelObserve(uri)),
       'coap.resources': ({ authority }) => ({ resources: desk.resources(authority) }),
     },
     subscriptions: {

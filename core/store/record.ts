@@ -211,6 +211,27 @@ export class Record {
     this.#writeTopics([record]);
   }
 
+  /**
+   * Resolves when all that was added before this call is on disk, so that what a person was told is done stays done.
+   * While the disk is at fault it resolves at once: the alarm says that nothing is recorded.
+   */
+  settled(): Promise<void> {
+    const mark = this.mark();
+    const done = (): boolean => this.#committedMark >= mark || this.#board.has('write');
+    if (done()) return Promise.resolve();
+    this.#wake(true);
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!done()) return;
+        stopCommitted();
+        stopStatus();
+        resolve();
+      };
+      const stopCommitted = this.committed.on(look);
+      const stopStatus = this.statusChanged.on(look);
+    });
+  }
+
   /** Rejects with `store.cancelled`, `store.unavailable` or `store.stopped`. See range-query.ts for the answer. */
   query(request: RangeRequest & { signal?: AbortSignal }): Promise<SeriesColumns[]> {
     const { series, from, to, maxPoints, signal } = request;

@@ -71,6 +71,41 @@ test('everything is reached by keyboard alone', async ({ desk }) => {
   await expect(page.getByRole('dialog')).toBeHidden();
 });
 
+test('the buttons with an icon alone do what they say', async ({ desk }) => {
+  await plant(desk);
+  const { page } = desk;
+  await page.getByRole('button', { name: /Keyboard shortcuts/ }).click();
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.press('Escape');
+
+  await page.goto(new URL('#/devices/1', page.url()).href);
+  await page.getByRole('button', { name: 'Rename the device' }).click();
+  await page.getByRole('textbox', { name: /name/i }).fill('Boiler room');
+  await page.getByRole('button', { name: 'Keep this name' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('Boiler room');
+  const client = desk.client();
+  expect((await client.call('devices.get', { id: 1 })).name).toBe('Boiler room');
+  client.close();
+
+  await page.goto(new URL('#/topics/plant%2Froom1%2Fdoor', page.url()).href);
+  await expect(page.getByTestId('topic-row').filter({ hasText: 'door' })).toBeVisible();
+  await page.getByRole('button', { name: 'Close all levels' }).click();
+  await expect(page.getByTestId('topic-row')).toHaveCount(1);
+});
+
+test('a change that was answered survives kill -9', async ({ desk }) => {
+  test.skip(desk.power === null, 'the desktop supervises its own station');
+  await plant(desk);
+  const before = desk.client();
+  await before.call('devices.rename', { id: 2, name: 'Kept' });
+  await desk.power!.kill9();
+  before.close();
+  await desk.power!.start();
+  const after = desk.client();
+  expect((await after.call('devices.get', { id: 2 })).name).toBe('Kept');
+  after.close();
+});
+
 test('without the token nobody gets in, with it a reload stays in', async ({ desk, chromiumBrowser }) => {
   test.skip(desk.power === null, 'the desktop hands its screens over by port');
   const { page } = desk;

@@ -18,10 +18,15 @@ export function otherSeries(row: DeviceRow, shown: readonly (SeriesInfo | null)[
   return rest.sort((a, b) => Number(a.last === null) - Number(b.last === null));
 }
 
-/** Readings per second that a device sends, by the distances of its series; 0 until they are known. */
-export function readingsPerSecond(row: DeviceRow): number {
+/**
+ * Readings per second that a device sends, by the distances of its series; 0 until they are known. Silence counts as
+ * the distance that it is by now, so that a device which stopped after a burst does not seem the busiest.
+ */
+export function readingsPerSecond(row: DeviceRow, nowMs: number): number {
   let sum = 0;
-  for (const { intervalMs } of row.series)
-    if (intervalMs !== null && intervalMs > 0) sum += 1000 / intervalMs;
+  for (const { intervalMs, last } of row.series) {
+    if (intervalMs === null || intervalMs <= 0 || last === null) continue;
+    sum += 1000 / Math.max(intervalMs, nowMs - last.receivedMs - intervalMs);
+  }
   return sum;
 }

@@ -36,6 +36,16 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
       { keys: '↑ ↓', does: 'Line by line' },
     ],
   },
+  {
+    group: 'In a trend',
+    list: [
+      { keys: '← →', does: 'Move the cursor; with Shift in larger steps' },
+      { keys: 'Home End', does: 'Cursor to the first and last reading' },
+      { keys: '+ −', does: 'Closer and wider' },
+      { keys: 'PgUp PgDn', does: 'Earlier and later' },
+      { keys: 'Esc', does: 'Back to the range before' },
+    ],
+  },
 ];
 
 /** True where a key is text and not a command. */
