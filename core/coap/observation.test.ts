@@ -181,7 +181,7 @@ describe('the life of an observation', () => {
     expect(problems.length).toBe(2);
   });
 
-  test('a first answer of 4.04 ends it, and so does a later 5.00', async () => {
+  test('a first answer of 4.04 ends it, and so does a later 4.03', async () => {
     const refused = await watch();
     await reply('no such thing', undefined, { code: code(4, 4) });
     expect(refused.states).toEqual(['ended coap.refused']);
@@ -191,10 +191,32 @@ describe('the life of an observation', () => {
     device.received.length = 0;
     const later = await watch();
     await reply('a', 1);
-    await notify('', undefined, { code: code(5, 0) });
+    await notify('', undefined, { code: code(4, 3) });
     expect(later.states).toEqual(['active', 'ended coap.refused']);
     await pass(200_000);
     expect(device.received.length).toBe(1);
+  });
+
+  test.each([
+    ['4.04', code(4, 4)],
+    ['5.03', code(5, 3)],
+  ])('after a later %s it asks again with back-off until it is taken', async (text, refusal) => {
+    const { states, texts, observation } = await watch();
+    await reply('a', 1);
+    await notify('', undefined, { code: refusal });
+    expect(observation.problem).toContain(`The server ended the observation: ${text}`);
+    device.received.length = 0;
+    await pass(2_100);
+    expect(device.received.length).toBe(1);
+    await reply('', undefined, { code: refusal });
+    device.received.length = 0;
+    await pass(2_800);
+    expect(device.received.length).toBe(0);
+    await pass(1_400);
+    expect(device.received.length).toBe(1);
+    await reply('b', 1);
+    expect(states).toEqual(['active', 'retrying coap.refused', 'active']);
+    expect(texts).toEqual(['a', 'b']);
   });
 
   test('a server that answers without Observe gives one representation and no more', async () => {

@@ -6,7 +6,7 @@ import { addressText } from './address.ts';
 import { mayPass } from './client.ts';
 import type { CoapClient } from './client.ts';
 import type { CoapMessage } from './codec.ts';
-import { METHOD_CODES, VALID, codeName, codeText, isSuccess } from './codes.ts';
+import { METHOD_CODES, NOT_FOUND, VALID, codeClass, codeName, codeText, isSuccess } from './codes.ts';
 import { Deadline } from './deadline.ts';
 import { cancelled, coapError } from './errors.ts';
 import { exchange } from './exchange.ts';
@@ -314,11 +314,17 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     return this.#context.client.transfer(this.#peer!.address, request, signal);
   }
 
-  /** §3.2: a 4.xx or 5.xx is the last notification. */
+  /**
+   * §3.2: a 4.xx or 5.xx is the last notification. A server that goes down in good order says 4.04 to its observers,
+   * and one in trouble 5.xx: once accepted, we ask again with back-off until it is back. Any other refusal is final.
+   */
   #refused(message: CoapMessage): void {
     const text = new TextDecoder().decode(message.payload.subarray(0, 200));
     const why = `${codeText(message.code)} ${codeName(message.code)}${text === '' ? '' : ` (${text})`}`;
-    this.#end(coapError('coap.refused', `The server ended the observation: ${why}.`));
+    const error = coapError('coap.refused', `The server ended the observation: ${why}.`);
+    const mayComeBack = message.code === NOT_FOUND || codeClass(message.code) === 5;
+    if (this.#accepted && mayComeBack) this.#retry(error);
+    else this.#end(error);
   }
 
   /** A success without Observe: this representation is good, but no other will follow. */

@@ -211,13 +211,8 @@ export class CoapDesk {
     if (observation === null) return;
     const { state, sinceMs, notifications, problem } = observation;
     entry.view = { ...entry.view, observation: { state, sinceMs, notifications, problem } };
-    if (state === 'ended') {
-      // Refused for good (RFC 7641 §3.2, first 4.xx): asking again after a restart would only be refused again.
-      entry.observation = null;
-      entry.observed = false;
-      this.#keep(entry);
-      return;
-    }
+    // A refusal ends it for now; it stays wanted, and the next start of the station asks again.
+    if (state === 'ended') entry.observation = null;
     this.changed.emit(entry.view.uri);
   }
 

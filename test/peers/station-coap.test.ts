@@ -95,6 +95,24 @@ describe.skipIf(missing.length > 0)("the station as a client of libcoap's server
     },
   );
 
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'goes on observing after the server was ended by %s and started again',
+    async (signal) => {
+      await rpc.call('coap.observe', { uri: `${authority}/time` });
+      await until('/time', ({ observation }) => observation?.state === 'active');
+      await stopChild(server, signal);
+      const down = await until('/time', ({ observation }) => /stale|retrying/.test(observation?.state ?? ''));
+      expect(down.observation?.problem).toBeTruthy();
+      server = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', authority.split(':')[2]!]);
+      const seen = down.observation!.notifications;
+      await until(
+        '/time',
+        ({ observation: now }) => now!.state === 'active' && now!.notifications > seen + 1,
+      );
+    },
+    60_000,
+  );
+
   it('cancels for good: a restart does not bring it back', async () => {
     await rpc.call('coap.observe', { uri: `${authority}/time` });
     await until('/time', ({ observation }) => observation?.state === 'active');
