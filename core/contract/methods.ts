@@ -10,7 +10,8 @@ import type { RawMessage, TopicDetail, TopicsSnapshot } from './topics.ts';
 
 const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
 const timeMs = v.pipe(v.number(), v.finite());
-const topicName = v.pipe(v.string(), v.minLength(1), v.maxLength(65_535));
+/** A topic or a level of it. The empty text is the first level of `/a`. */
+const topicName = v.pipe(v.string(), v.maxLength(65_535));
 const coapUri = v.pipe(v.string(), v.maxLength(2_048), v.regex(/^coap:\/\//i, 'a coap:// URI is needed'));
 const contentFormat = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
 export const MAX_COAP_PAYLOAD_BYTES = 1024 * 1024;
@@ -21,16 +22,34 @@ const payload = v.union([
     v.check((bytes) => bytes.byteLength <= MAX_COAP_PAYLOAD_BYTES, 'at most 1 MiB'),
   ),
   v.strictObject({
-    base64: v.pipe(v.string(), v.base64(), v.maxLength(Math.ceil(MAX_COAP_PAYLOAD_BYTES / 3) * 4)),
+    // The length first: the pattern of base64 runs out of stack on a text of some MiB.
+    base64: v.pipe(v.string(), v.maxLength(Math.ceil(MAX_COAP_PAYLOAD_BYTES / 3) * 4), v.base64()),
   }),
 ]);
+
+/** A list whose length is known to be right before any element is looked at: a message may bring millions. */
+export function boundedList<const Item extends v.GenericSchema>(item: Item, least: number, most: number) {
+  return v.pipe(
+    v.custom<v.InferInput<Item>[]>(Array.isArray, 'a list is needed'),
+    v.minLength(least),
+    v.maxLength(most),
+    v.array(item),
+  );
+}
 
 /** A series by its number, or by `DEVICE_KEY/NAME` as people write it. */
 export const seriesRef = v.union([id, v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))]);
 
+const oneSeries = v.pipe(
+  seriesRef,
+  v.transform((one) => [one]),
+);
+const manySeries = boundedList(seriesRef, 1, 64);
+const oneOrMoreSeries = v.lazy((input) => (Array.isArray(input) ? manySeries : oneSeries));
+
 export const topicTreeParams = {
   /** Topics whose children are wanted; the root is always open. */
-  expanded: v.optional(v.pipe(v.array(topicName), v.maxLength(1_000)), []),
+  expanded: v.optional(boundedList(topicName, 0, 1_000), []),
   /** Only topics that contain this text (case-insensitive) and the levels above them, all expanded. */
   search: v.optional(v.pipe(v.string(), v.maxLength(256)), ''),
   /** Most nodes to show below one parent. */
@@ -64,13 +83,7 @@ export const methods = {
   'readings.query': method<QueryResult>()(
     'view',
     v.object({
-      series: v.union([
-        v.pipe(v.array(seriesRef), v.minLength(1), v.maxLength(64)),
-        v.pipe(
-          seriesRef,
-          v.transform((one) => [one]),
-        ),
-      ]),
+      series: oneOrMoreSeries,
       from: v.optional(timeMs),
       to: v.optional(timeMs),
       maxPoints: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(100_000)), 2_000),

@@ -1,7 +1,7 @@
 /** Everything a screen may hear. A subscription gets one snapshot, then coalesced deltas. */
 import * as v from 'valibot';
 import { topic } from './define.ts';
-import { seriesRef, topicTreeParams } from './methods.ts';
+import { boundedList, seriesRef, topicTreeParams } from './methods.ts';
 import type { CoapDelta, CoapSnapshot } from './coap.ts';
 import type { DevicesDelta, DevicesSnapshot } from './devices.ts';
 import type { ReadingsDelta, ReadingsSnapshot } from './readings.ts';
@@ -14,7 +14,7 @@ export const subscriptions = {
   topics: topic<TopicsSnapshot, TopicsDelta>()('view', v.object(topicTreeParams)),
   readings: topic<ReadingsSnapshot, ReadingsDelta>()(
     'view',
-    v.object({ series: v.pipe(v.array(seriesRef), v.minLength(1), v.maxLength(256)) }),
+    v.object({ series: boundedList(seriesRef, 1, 256) }),
   ),
   coap: topic<CoapSnapshot, CoapDelta>()(
     'view',

@@ -39,7 +39,13 @@ export type CheckedInput = { ok: true; value: unknown } | { ok: false; problem: 
  * `series[0]: Invalid type: ...`. Only the first is told: a million bad elements must not make a million notes.
  */
 export function checkInput(schema: v.GenericSchema, params: unknown): CheckedInput {
-  const result = v.safeParse(schema, params === undefined ? {} : params, { abortEarly: true });
+  let result: v.SafeParseResult<v.GenericSchema>;
+  try {
+    result = v.safeParse(schema, params === undefined ? {} : params, { abortEarly: true });
+  } catch {
+    // A pattern that runs out of stack on a long text throws here, far from any handler's net.
+    return { ok: false, problem: 'params: it cannot be checked' };
+  }
   if (result.success) return { ok: true, value: result.output };
   const issue = result.issues[0];
   const message = issue.message.length > 300 ? `${issue.message.slice(0, 300)}...` : issue.message;
