@@ -66,6 +66,7 @@ export class Station {
   readonly #logFor: (part: string) => Log;
   #startedMs = 0;
   #running: Running | null = null;
+  #starting: Promise<ReadyLine> | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(options: StationOptions, context: { logFor: (part: string) => Log; clock?: Clock }) {
@@ -75,7 +76,12 @@ export class Station {
   }
 
   /** @throws CodedError `store.locked`, `store.*`, `access.*`, `station.no_listener` */
-  async start(): Promise<ReadyLine> {
+  start(): Promise<ReadyLine> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<ReadyLine> {
     const clock = this.#clock;
     this.#startedMs = clock.now();
     const record = await Record.open(this.#options.dataFolder, { clock, log: this.#logFor('record') });
@@ -86,12 +92,15 @@ export class Station {
       await this.#listen(running);
       return this.#readyLine(running, access);
     } catch (error) {
-      await (this.#running === null ? record.close() : this.stop());
+      await (this.#running === null ? record.close() : this.#shutDown(this.#running));
       throw error;
     }
   }
 
-  /** Closes listeners, writes what is waiting, closes the record. Idempotent. */
+  /**
+   * Closes listeners, writes what is waiting, closes the record. Idempotent. A station that is still starting is
+   * stopped once it has started, so that nothing it has opened stays open.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -200,9 +209,7 @@ export class Station {
         'None of the listeners could start, so there is nothing to serve.',
       );
     }
-    if (listeners.status('coap')?.state === 'listening') {
-      desk.resume();
-    }
+    desk.resume();
     record.updateRunning({ http: consoleUrl(listeners) });
     status.start();
   }
@@ -218,8 +225,11 @@ export class Station {
   }
 
   async #stop(): Promise<void> {
-    const running = this.#running;
-    if (running === null) return;
+    await this.#starting?.catch(() => undefined);
+    if (this.#running !== null) await this.#shutDown(this.#running);
+  }
+
+  async #shutDown(running: Running): Promise<void> {
     const { record, broker, desk, status, rpc, listeners, listening } = running;
     status.stop();
     rpc.stop();
