@@ -292,6 +292,24 @@ describe('limits', () => {
     expect(await nextFrame(next)).toMatchObject({ kind: 'welcome' });
   });
 
+  it('hold also for newcomers who all passed the door while there was room', async () => {
+    const token = bench.access.tokenOf('view');
+    for (let index = 0; index < MAX_SCREENS - 1; index++) {
+      const socket = await dialOpen();
+      say(socket, hello(token));
+      await nextFrame(socket);
+    }
+    const [first, second] = [await dialOpen(), await dialOpen(cookie(token))];
+    say(first, hello(token));
+    expect(await nextFrame(first)).toMatchObject({ kind: 'welcome' });
+    say(second, hello(''));
+    expect(await untilClosed(second)).toMatchObject({
+      code: 4429,
+      frames: [{ error: { code: 'rpc.too_many_screens' } }],
+    });
+    expect(bench.gateway.screens).toBe(MAX_SCREENS);
+  });
+
   it('let a few wait at the door', async () => {
     await Promise.all(Array.from({ length: MAX_NEWCOMERS }, () => dialOpen()));
     expect(await refusedStatus(dial())).toBe(503);

@@ -83,12 +83,7 @@ export class Screens {
       counters.badMessages++;
       log.warn('bad message, screen dropped', { address, why });
     });
-    if (this.#open.size >= MAX_SCREENS) {
-      counters.tooManyScreens++;
-      const message = `This station already serves ${MAX_SCREENS} screens. Close one of them.`;
-      refuse(transport, { code: 'rpc.too_many_screens', message }, CLOSE_TRY_LATER);
-      return;
-    }
+    if (this.#isFull(transport)) return;
     const byCookie = cookieRole(this.#parts, tokenFromCookie(request.headers.cookie, port()), address);
     this.#newcomers.add(transport);
     const forgetSize = byCookie === null ? limitHello(webSocket, request) : () => undefined;
@@ -133,7 +128,17 @@ export class Screens {
     }
   }
 
+  /** Asked again when a newcomer is admitted: others were while it said who it is. */
+  #isFull(transport: WebSocketTransport): boolean {
+    if (this.#open.size < MAX_SCREENS) return false;
+    this.#parts.counters.tooManyScreens++;
+    const message = `This station already serves ${MAX_SCREENS} screens. Close one of them.`;
+    refuse(transport, { code: 'rpc.too_many_screens', message }, CLOSE_TRY_LATER);
+    return true;
+  }
+
   #admit(transport: WebSocketTransport, role: Role, address: string): void {
+    if (this.#isFull(transport)) return;
     this.#open.add(transport);
     this.#parts.log.debug('screen joined', { address, role });
     this.#parts.rpcHost.accept(transport, {

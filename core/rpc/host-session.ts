@@ -13,10 +13,12 @@ import type { HostTransport } from './types.ts';
 
 export const MAX_CALLS = 64;
 export const MAX_SUBSCRIPTIONS = 256;
-/** Bytes waiting in the transport above which a new call is refused, so that one who never reads fills nothing. */
+/** Bytes waiting in the transport above which calls are refused and further answers not sent, so that one who never reads fills nothing. */
 export const BUSY_BYTES = 16 * 1024 * 1024;
 /** Refusals are bytes too: a screen that collects this many while nothing drains is dropped. */
 export const MAX_BUSY_ANSWERS = 1_000;
+
+const BUSY: WireError = { code: 'rpc.busy', message: 'Too many answers wait to be read by this screen.' };
 
 type Frame<K extends CheckedFrame['kind']> = CheckedFrame & { kind: K };
 
@@ -136,7 +138,7 @@ export class HostSession {
       counters.tooManyCalls++;
       return refuse('rpc.too_many_calls', `At most ${MAX_CALLS} calls of a screen run at once.`);
     }
-    if (this.#isBusy()) return refuse('rpc.busy', 'Too many answers wait to be read by this screen.');
+    if (this.#isBusy()) return refuse(BUSY.code, BUSY.message);
     const input = checkInput(method.schema, frame.params);
     if (!input.ok) {
       counters.badInputs++;
@@ -166,7 +168,9 @@ export class HostSession {
     if (this.#ended) return;
     this.#calls.delete(frame.id);
     if (signal.aborted) return;
-    this.#answer(frame, answer);
+    // Again, because many large answers may have been asked for while nothing waited.
+    if (answer.kind === 'ok' && this.#isBusy()) answer = { kind: 'err', id: frame.id, error: BUSY };
+    if (!this.#ended) this.#answer(frame, answer);
   }
 
   #answer(frame: Frame<'call'>, answer: HostFrame): void {
@@ -194,7 +198,7 @@ export class HostSession {
       counters.tooManySubscriptions++;
       return refuse('rpc.too_many_subscriptions', `A screen has at most ${MAX_SUBSCRIPTIONS} subscriptions.`);
     }
-    if (this.#isBusy()) return refuse('rpc.busy', 'Too many answers wait to be read by this screen.');
+    if (this.#isBusy()) return refuse(BUSY.code, BUSY.message);
     const input = checkInput(topic.schema, frame.params);
     if (!input.ok) {
       counters.badInputs++;

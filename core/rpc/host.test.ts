@@ -77,6 +77,27 @@ describe('a screen that does not read', () => {
   });
 });
 
+describe('large answers that were asked for all at once', () => {
+  it('are sent until a screen has enough to read, and refused from then on', async () => {
+    const test = testHandlers();
+    const host = createRpcHost(test.handlers, options);
+    const pair = memoryPair();
+    let buffered = 0;
+    host.accept({ ...bound(pair.host), bufferedBytes: () => buffered }, { role: 'view' });
+    const screen = new RawScreen(pair.client);
+    const answers: (() => void)[] = [];
+    test.on('station.info', () => new Promise((resolve) => answers.push(() => resolve('large'))));
+    for (const id of [1, 2]) screen.send({ kind: 'call', id, method: 'station.info', params: {} });
+    await expect.poll(() => answers.length).toBe(2);
+    answers[0]!();
+    expect(await screen.next('ok')).toMatchObject({ id: 1, result: 'large' });
+    buffered = BUSY_BYTES + 1;
+    answers[1]!();
+    expect(await screen.next('err')).toMatchObject({ id: 2, error: { code: 'rpc.busy' } });
+    expect(host.counters.busy).toBe(1);
+  });
+});
+
 describe('a stopped host', () => {
   it('turns new screens away', async () => {
     const host = createRpcHost(testHandlers().handlers, options);
