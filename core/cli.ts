@@ -15,6 +15,7 @@ const HELP = `Fieldstation ${VERSION}
   help   this text; "version" prints the version
 
   call and watch find the station by --data DIR (or the default folder) when --http and --token are left out.
+  A token on the command line is seen by every user of the machine; FIELDSTATION_TOKEN in the environment is not.
 `;
 
 async function main(args: string[]): Promise<number> {
@@ -41,8 +42,17 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
+// A reader that left (`serve | head -1`, a log program that died) or a full disk under the log must not end a station.
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`cli.not_written: The result could not be written: ${error.message}\n`);
+  process.exitCode = 1;
+});
+
 try {
-  process.exitCode = await main(process.argv.slice(2));
+  const exitCode = await main(process.argv.slice(2));
+  process.exitCode ??= exitCode;
 } catch (error) {
   process.stderr.write(`${codeOf(error)}: ${messageOf(error)}\n`);
   process.exitCode = 1;

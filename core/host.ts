@@ -11,6 +11,7 @@ import type { Role } from './contract/roles.ts';
 import type { AnyMessagePort } from './rpc/client-port.ts';
 import { acceptMessagePort } from './rpc/message-port-host.ts';
 import { Station } from './station.ts';
+import { keepFilesPrivate } from './station/data-folder.ts';
 
 interface ParentMessage {
   data: unknown;
@@ -65,6 +66,7 @@ parentPort.on('message', ({ data, ports }) => {
 process.once('SIGTERM', () => void stop());
 
 try {
+  keepFilesPrivate();
   station = new Station(parseServeArguments(process.argv.slice(2)), { logFor: stderrLog });
   parentPort.postMessage({ type: 'ready', ready: await station.start() });
 } catch (error) {

@@ -6,7 +6,13 @@ import type { StationOptions } from '../station/options.ts';
 
 /** The flags of `serve`, shared by the command line and the desktop's host process. @throws CodedError `options.*` */
 export function parseServeArguments(args: string[]): StationOptions {
-  const values = flags(args, ['data', 'mqtt', 'coap', 'http']).values;
+  const { values, words } = flags(args, ['data', 'mqtt', 'coap', 'http']);
+  if (words.length > 0) {
+    throw new CodedError(
+      'options.unknown_word',
+      `"${words[0]}" belongs to no flag. The data folder is named with --data DIR.`,
+    );
+  }
   return {
     dataFolder: values['data'] ?? defaultDataFolder(),
     mqtt: values['mqtt'] === undefined ? DEFAULT_MQTT : parseHostPort(values['mqtt'], DEFAULT_MQTT, '--mqtt'),

@@ -15,10 +15,16 @@ export interface Target {
 
 /**
  * Finds the station from `--http` and `--token`, or from what it left in its data folder (readable by its owner only).
- * @throws CodedError `cli.no_station`, `cli.no_token`, `cli.unreachable`, `rpc.refused`, `options.unknown_flag`
+ * @throws CodedError `cli.no_station`, `cli.no_token`, `cli.unreachable`, `rpc.refused`, `options.*`
  */
 export async function connect(args: string[]): Promise<Target> {
   const { values, words } = flags(args, ['http', 'token', 'data']);
+  if (words.length > 2) {
+    throw new CodedError(
+      'options.unknown_word',
+      `"${words[2]}" is one word too many: a name and one JSON text are needed. Put the JSON into quotes.`,
+    );
+  }
   const folder = values['data'] ?? defaultDataFolder();
   const http = values['http'] ?? (await runningHttp(folder));
   const token = values['token'] ?? process.env['FIELDSTATION_TOKEN'] ?? (await adminToken(folder));

@@ -1,5 +1,6 @@
 import { createLog } from '../base/log.ts';
 import type { Log } from '../base/log.ts';
+import { keepFilesPrivate } from '../station/data-folder.ts';
 import { Station } from '../station.ts';
 import { parseServeArguments } from './arguments.ts';
 
@@ -14,6 +15,7 @@ export function stderrLog(part: string): Log {
  * @throws CodedError `store.locked`, `options.*`, `station.no_listener`
  */
 export async function serve(args: string[]): Promise<number> {
+  keepFilesPrivate();
   const station = new Station(parseServeArguments(args), { logFor: stderrLog });
   const signal = new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGINT', () => resolve('SIGINT'));

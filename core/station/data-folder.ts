@@ -1,6 +1,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/**
+ * Readings, messages and tokens are for the station's user alone, also in a data folder that others may enter. For the
+ * whole process, because SQLite takes no mode for the files it makes.
+ */
+export function keepFilesPrivate(): void {
+  process.umask(0o077);
+}
+
 /** Where the platform keeps the data of an application, unless the operator names another folder. */
 export function defaultDataFolder(
   platform: NodeJS.Platform = process.platform,

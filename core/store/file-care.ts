@@ -101,10 +101,10 @@ export function cannotOpen(folder: string, cause: unknown): CodedError {
   );
 }
 
-/** Throws `store.cannot_open`. */
+/** Makes the folder, for its owner alone; one that is there keeps its rights. Throws `store.cannot_open`. */
 export function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw cannotOpen(folder, error);
   }

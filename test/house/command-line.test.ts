@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -58,6 +58,32 @@ describe('serve', () => {
     expect(await station.stop()).toBe(0);
   });
 
+  it.skipIf(process.platform === 'win32')('keeps the whole record from other users', async () => {
+    const made = join(folder.path, 'made', 'plant');
+    const station = await startStation(made);
+    stations.push(station);
+    expect(statSync(made).mode & 0o777).toBe(0o700);
+    const files = readdirSync(made);
+    expect(files).toEqual(
+      expect.arrayContaining(['record.db', 'record.db-wal', 'running.json', 'tokens.json']),
+    );
+    expect(files.filter((file) => (statSync(join(made, file)).mode & 0o077) !== 0)).toEqual([]);
+  });
+
+  it('goes on when nobody reads its lines any more', async () => {
+    const station = await start();
+    station.child.stdout!.destroy();
+    station.child.stderr!.destroy();
+    // Each of these writes a line to the log.
+    for (let time = 0; time < 3; time++) {
+      await fetch(`${station.ready.http!}/?token=wrong`).then((response) => response.text());
+    }
+    const client = station.client();
+    expect(await client.call('station.info', {})).toMatchObject({ version: expect.any(String) as string });
+    client.close();
+    expect(await station.stop()).toBe(0);
+  });
+
   it('names a taken port and who holds it in one line, and starts the other listeners', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
@@ -110,10 +136,7 @@ describe('serve', () => {
   });
 
   it('refuses flags and addresses that it does not understand', async () => {
-    for (const args of [
-      ['--mqtt', 'nonsense'],
-      ['--unknown', 'x'],
-    ]) {
+    for (const args of [['--mqtt', 'nonsense'], ['--unknown', 'x'], ['folder-without-its-flag']]) {
       const result = await runCli(['serve', '--data', folder.path, ...args]);
       expect(result.code).toBe(1);
       expect(result.stderr).toMatch(/^options\./);
