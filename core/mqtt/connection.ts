@@ -12,7 +12,7 @@ import type { Verdict } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { PublishFrame } from './publish-frame.ts';
-import { publishOwn, receivePublish } from './publishing.ts';
+import { publishWill, receivePublish } from './publishing.ts';
 import { receiveAck, receiveOther } from './receiving.ts';
 import type { Session } from './session.ts';
 import type { Sink } from './sink.ts';
@@ -364,11 +364,6 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     log.debug('connection closed', { client: session?.clientId, address: this.sink.address, reason });
     if (session === null) return;
     if (session.connection === this) sessions.leave(session);
-    if (will === null) return;
-    try {
-      publishOwn(this.#context, session.clientId, will.topic, will.payload, will.qos, will.retain);
-    } catch (error) {
-      log.error('a will could not be published', { client: session.clientId, error: messageOf(error) });
-    }
+    if (will !== null) publishWill(this.#context, session.clientId, this.username, will);
   }
 }

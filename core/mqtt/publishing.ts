@@ -1,12 +1,13 @@
 import type { Buffer } from 'node:buffer';
 import { messageOf } from '../base/errors.ts';
 import { MalformedPacket } from './codec/malformed.ts';
-import { PUBACK, PUBREC } from './codec/packet.ts';
+import { PUBACK, PUBREC, type Will } from './codec/packet.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import { createFrame, type PublishFrame } from './publish-frame.ts';
 import { entryOf, type TopicEntry } from './topic-cache.ts';
+import { isServerOnly } from './topic.ts';
 import { ACK_NEVER, ACK_NOW, type InboundPublish, type Qos } from './types.ts';
 
 /** A PUBLISH header of QoS 0 without RETAIN: by far the most frequent packet. */
@@ -111,6 +112,34 @@ export function publishOwn(
   if (retain) retainMessage(context, entry, frame);
   context.router.deliver(entry, frame);
   return true;
+}
+
+/** A client's last words may say what the client itself might, and no more. Throws nothing. */
+export function publishWill(
+  context: BrokerContext,
+  clientId: string,
+  username: string | null,
+  will: Will,
+): void {
+  const { topic, payload, qos, retain } = will;
+  const { authorize } = context.options;
+  const decided = (allowed: boolean): void => {
+    if (allowed) publishOwn(context, clientId, topic, payload, qos, retain);
+    else context.counters.denied++;
+  };
+  const failed = (error: unknown): void =>
+    context.log.error('a will could not be published', { client: clientId, error: messageOf(error) });
+  try {
+    if (isServerOnly(topic)) decided(false);
+    else if (authorize === undefined) decided(true);
+    else {
+      const verdict = authorize({ clientId, username, action: 'publish', topic });
+      if (typeof verdict === 'boolean') decided(verdict);
+      else void verdict.then(decided).catch(failed);
+    }
+  } catch (error) {
+    failed(error);
+  }
 }
 
 function offer(

@@ -189,6 +189,25 @@ describe('termination', () => {
     expect(bench.broker.retainedCount).toBe(1);
   });
 
+  it('publishes no will where its client may not publish: to $SYS, or against the access check', async () => {
+    const bench = new BrokerBench({
+      authorize: ({ topic, username }) =>
+        topic === 'later' ? Promise.resolve(username === 'known') : topic !== 'secret',
+    });
+    const reader = bench.client('reader');
+    reader.subscribe('#', 0);
+    reader.subscribe('$SYS/#', 0);
+    for (const topic of ['$SYS/uptime', 'secret', 'later']) {
+      bench.client('c', { will: { ...will, topic } }).lose();
+    }
+    bench.client('c', { will: { ...will, topic: 'later' }, username: 'known' }).lose();
+    bench.client('c', { will }).lose();
+    await new Promise((resolve) => setImmediate(resolve));
+    bench.broker.flush();
+    expect(reader.texts().sort()).toEqual(['gone x 0', 'later x 0']);
+    expect([bench.broker.counters.denied, bench.broker.retainedCount]).toEqual([3, 2]);
+  });
+
   it('keeps the will to itself after DISCONNECT and when the station stops', () => {
     const bench = new BrokerBench();
     const leaver = bench.client('leaver', { will });

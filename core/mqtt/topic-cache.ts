@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { decodeText } from './codec/fields.ts';
 import type { Route } from './route.ts';
-import { checkTopicName } from './topic.ts';
+import { checkTopicName, isServerOnly } from './topic.ts';
 
 /** A topic as it stands in PUBLISH packets, checked and decoded once, with who gets it. */
 export interface TopicEntry {
@@ -87,6 +87,5 @@ function createEntry(hash: number, bytes: Buffer, start: number, end: number): T
 }
 
 function describe(hash: number, bytes: Buffer, topic: string): TopicEntry {
-  const serverOnly = topic === '$SYS' || topic.startsWith('$SYS/');
-  return { hash, bytes, topic, serverOnly, route: null, generation: -1 };
+  return { hash, bytes, topic, serverOnly: isServerOnly(topic), route: null, generation: -1 };
 }

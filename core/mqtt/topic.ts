@@ -44,6 +44,11 @@ export function isReserved(topic: string): boolean {
   return topic.charCodeAt(0) === 0x24;
 }
 
+/** Topics where only the station itself publishes. */
+export function isServerOnly(topic: string): boolean {
+  return topic === '$SYS' || topic.startsWith('$SYS/');
+}
+
 /** Whether `topic` matches `filter`, both valid. The reference for the trees, and for single questions. */
 export function topicMatches(filter: string, topic: string): boolean {
   if (isReserved(topic) && (filter.startsWith('+') || filter.startsWith('#'))) return false;
