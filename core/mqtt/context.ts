@@ -27,7 +27,7 @@ export class BrokerContext {
   readonly pool = new BufferPool();
   readonly flusher = new Flusher();
   readonly topics: TopicCache;
-  readonly router = new Router(this.counters);
+  readonly router: Router;
   readonly retained: RetainedStore;
   readonly sessions: SessionStore;
   readonly acks: PendingAcks;
@@ -54,6 +54,12 @@ export class BrokerContext {
     this.retained = new RetainedStore({
       maxMessages: this.limits.maxRetainedMessages,
       maxBytes: this.limits.maxRetainedBytes,
+      maxLevels: this.limits.maxRetainedLevels,
+    });
+    this.router = new Router(this.counters, {
+      maxSubscriptions: this.limits.maxSubscriptions,
+      maxLevels: this.limits.maxSubscriptionLevels,
+      maxCharacters: this.limits.maxSubscriptionCharacters,
     });
     this.sessions = new SessionStore(this.router, this.limits, this.counters);
     this.acks = new PendingAcks(this.limits.maxPendingAcksPerConnection, this.limits.maxPendingAcks);

@@ -22,9 +22,14 @@ export interface BrokerLimits {
   connectTimeoutMs: number;
   maxRetainedMessages: number;
   maxRetainedBytes: number;
+  maxRetainedLevels: number;
   /** Persistent sessions whose client is away. */
   maxAbsentSessions: number;
   maxSubscriptionsPerSession: number;
+  /** Of all sessions together, as are the levels and characters of their filters. */
+  maxSubscriptions: number;
+  maxSubscriptionLevels: number;
+  maxSubscriptionCharacters: number;
   /** Acknowledgements that wait for the intake: of one connection, and in all. Beyond, reading pauses. */
   maxPendingAcksPerConnection: number;
   maxPendingAcks: number;
@@ -45,8 +50,12 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   connectTimeoutMs: 10_000,
   maxRetainedMessages: 100_000,
   maxRetainedBytes: 268_435_456,
+  maxRetainedLevels: 600_000,
   maxAbsentSessions: 10_000,
   maxSubscriptionsPerSession: 10_000,
+  maxSubscriptions: 500_000,
+  maxSubscriptionLevels: 600_000,
+  maxSubscriptionCharacters: 67_108_864,
   maxPendingAcksPerConnection: 5_000,
   maxPendingAcks: 100_000,
   topicCacheEntries: 32_768,

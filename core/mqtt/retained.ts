@@ -17,6 +17,8 @@ interface Level {
 export interface RetainedLimits {
   maxMessages: number;
   maxBytes: number;
+  /** Levels of all topics together: what a short topic of 200 levels really costs. */
+  maxLevels: number;
 }
 
 /** The last retained message of every topic, as a tree: a filter visits only the branches that it names. */
@@ -25,6 +27,7 @@ export class RetainedStore {
   readonly #limits: RetainedLimits;
   #count = 0;
   #bytes = 0;
+  #levels = 0;
 
   constructor(limits: RetainedLimits) {
     this.#limits = limits;
@@ -44,19 +47,9 @@ export class RetainedStore {
     const bytes = this.#bytes + frame.size - (known?.frame?.size ?? 0);
     if (bytes > this.#limits.maxBytes || (known === null && this.#count >= this.#limits.maxMessages))
       return false;
-    this.#bytes = bytes;
     if (known !== null) known.frame = frame;
-    else {
-      let level = this.#root;
-      for (const text of topic.split('/')) {
-        level.children ??= new Map();
-        let child = level.children.get(text);
-        if (child === undefined) level.children.set(text, (child = createLevel(level, text)));
-        level = child;
-      }
-      level.message = { topic, frame };
-      this.#count++;
-    }
+    else if (!this.#add(topic, frame)) return false;
+    this.#bytes = bytes;
     return true;
   }
 
@@ -71,6 +64,7 @@ export class RetainedStore {
     while (level.parent !== null && level.message === null && level.children === null) {
       const { parent, text }: Level = level;
       parent.children!.delete(text);
+      this.#levels--;
       if (parent.children!.size === 0) parent.children = null;
       level = parent;
     }
@@ -108,6 +102,27 @@ export class RetainedStore {
     }
     for (const level of reached) if (level.message !== null) found.push(level.message);
     return found;
+  }
+
+  #add(topic: string, frame: PublishFrame): boolean {
+    const texts = topic.split('/');
+    let level = this.#root;
+    let depth = 0;
+    for (let child; depth < texts.length; depth++, level = child) {
+      child = level.children?.get(texts[depth]!);
+      if (child === undefined) break;
+    }
+    const missing = texts.length - depth;
+    if (this.#levels + missing > this.#limits.maxLevels) return false;
+    for (; depth < texts.length; depth++) {
+      const child = createLevel(level, texts[depth]!);
+      (level.children ??= new Map()).set(child.text, child);
+      level = child;
+    }
+    level.message = { topic, frame };
+    this.#levels += missing;
+    this.#count++;
+    return true;
   }
 
   #find(topic: string): Level | null {

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { PublishFrame } from './publish-frame.ts';
 import { type Route, RouteTable } from './route.ts';
 import type { Session } from './session.ts';
-import { SubscriptionTrie } from './subscription-trie.ts';
+import { type SubscriptionLimits, SubscriptionTrie } from './subscription-trie.ts';
 import type { TopicEntry } from './topic-cache.ts';
 import type { BrokerCounters, Qos } from './types.ts';
 
@@ -11,7 +11,7 @@ import type { BrokerCounters, Qos } from './types.ts';
  * receivers are handed on as one run of bytes: an outgoing QoS 0 packet is the incoming one, bit for bit.
  */
 export class Router {
-  readonly #subscriptions = new SubscriptionTrie<Session>();
+  readonly #subscriptions: SubscriptionTrie<Session>;
   readonly #routes = new RouteTable();
   readonly #counters: BrokerCounters;
   readonly #matched = new Map<Session, Qos>();
@@ -23,18 +23,21 @@ export class Router {
   #runEnd = 0;
   #runMessages = 0;
 
-  constructor(counters: BrokerCounters) {
+  constructor(counters: BrokerCounters, limits: SubscriptionLimits) {
     this.#counters = counters;
+    this.#subscriptions = new SubscriptionTrie(limits);
   }
 
   get subscriptionCount(): number {
     return this.#subscriptions.size;
   }
 
-  subscribe(session: Session, filter: string, qos: Qos): void {
+  /** False when there are too many subscriptions. */
+  subscribe(session: Session, filter: string, qos: Qos): boolean {
     this.#changed();
+    if (!this.#subscriptions.set(filter, session, qos)) return false;
     session.subscriptions.set(filter, qos);
-    this.#subscriptions.set(filter, session, qos);
+    return true;
   }
 
   unsubscribe(session: Session, filter: string): void {

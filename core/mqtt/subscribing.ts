@@ -52,12 +52,10 @@ function subscribe(
     const full =
       session.subscriptions.size >= context.limits.maxSubscriptionsPerSession &&
       !session.subscriptions.has(filter);
-    if (full || (allowed !== null && allowed[index] !== true)) {
-      context.counters.denied++;
-      return SUBSCRIBE_REFUSED;
-    }
-    context.router.subscribe(session, filter, qos);
-    return qos;
+    const refused = full || (allowed !== null && allowed[index] !== true);
+    if (!refused && context.router.subscribe(session, filter, qos)) return qos;
+    context.counters.denied++;
+    return SUBSCRIBE_REFUSED;
   });
   connection.send(encodePacket({ type: 'suback', packetId: packet.packetId, returnCodes }));
   packet.filters.forEach(({ filter, qos }, index) => {

@@ -11,6 +11,14 @@ interface Level<T> {
   subscribers: Map<T, Qos> | null;
 }
 
+/** Of all subscriptions together. */
+export interface SubscriptionLimits {
+  maxSubscriptions: number;
+  maxLevels: number;
+  /** UTF-16 units of their filters. */
+  maxCharacters: number;
+}
+
 /**
  * Who subscribed to what: one tree level per topic level, with `+` and `#` beside the named children, so that
  * matching visits only what can match. Topics that begin with `$` have a root of their own: wildcards on the first
@@ -19,20 +27,39 @@ interface Level<T> {
 export class SubscriptionTrie<T> {
   readonly #root = createLevel<T>(null, '');
   readonly #reservedRoot = createLevel<T>(null, '');
+  readonly #limits: SubscriptionLimits;
   #size = 0;
+  #levels = 0;
+  #characters = 0;
+
+  constructor(limits: SubscriptionLimits) {
+    this.#limits = limits;
+  }
 
   /** Subscriptions in the tree. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds or replaces; `filter` is valid. */
-  set(filter: string, subscriber: T, qos: Qos): void {
+  /** Adds or replaces; `filter` is valid. False when a limit is in the way of a new one: nothing changes then. */
+  set(filter: string, subscriber: T, qos: Qos): boolean {
+    const texts = filter.split('/');
     let level = this.#rootOf(filter);
-    for (const text of filter.split('/')) level = descend(level, text);
-    level.subscribers ??= new Map();
-    if (!level.subscribers.has(subscriber)) this.#size++;
-    level.subscribers.set(subscriber, qos);
+    let depth = 0;
+    for (let child; depth < texts.length; depth++, level = child) {
+      child = childOf(level, texts[depth]!);
+      if (child === null) break;
+    }
+    const missing = texts.length - depth;
+    if (missing > 0 || level.subscribers?.has(subscriber) !== true) {
+      if (!this.#hasRoom(missing, filter.length)) return false;
+      this.#size++;
+      this.#levels += missing;
+      this.#characters += filter.length;
+    }
+    for (; depth < texts.length; depth++) level = addChild(level, texts[depth]!);
+    (level.subscribers ??= new Map()).set(subscriber, qos);
+    return true;
   }
 
   /** Removes the subscription and every level that only it needed. False when there was none. */
@@ -45,8 +72,10 @@ export class SubscriptionTrie<T> {
     if (level.subscribers?.delete(subscriber) !== true) return false;
     if (level.subscribers.size === 0) level.subscribers = null;
     this.#size--;
+    this.#characters -= filter.length;
     while (level.parent !== null && isEmpty(level)) {
       remove(level.parent, level.text);
+      this.#levels--;
       level = level.parent;
     }
     return true;
@@ -76,6 +105,15 @@ export class SubscriptionTrie<T> {
     }
   }
 
+  #hasRoom(levels: number, characters: number): boolean {
+    const { maxSubscriptions, maxLevels, maxCharacters } = this.#limits;
+    return (
+      this.#size < maxSubscriptions &&
+      this.#levels + levels <= maxLevels &&
+      this.#characters + characters <= maxCharacters
+    );
+  }
+
   #rootOf(topic: string): Level<T> {
     return isReserved(topic) ? this.#reservedRoot : this.#root;
   }
@@ -91,9 +129,7 @@ function childOf<T>(level: Level<T>, text: string): Level<T> | null {
   return level.children?.get(text) ?? null;
 }
 
-function descend<T>(level: Level<T>, text: string): Level<T> {
-  const found = childOf(level, text);
-  if (found !== null) return found;
+function addChild<T>(level: Level<T>, text: string): Level<T> {
   const made = createLevel(level, text);
   if (text === '+') level.plus = made;
   else if (text === '#') level.hash = made;

@@ -18,6 +18,7 @@ const filter = fc
   .map(([levels, all]) => (all ? [...levels, '#'] : levels).join('/'))
   .filter((text) => text !== '');
 const qos = fc.constantFrom<Qos>(0, 1, 2);
+const roomy = { maxSubscriptions: 1_000, maxLevels: 1_000, maxCharacters: 10_000 };
 
 describe('topicMatches', () => {
   it.each([
@@ -55,7 +56,7 @@ describe('SubscriptionTrie', () => {
         fc.array(step, { maxLength: 30 }),
         fc.array(topic, { minLength: 1, maxLength: 5 }),
         (steps, topics) => {
-          const trie = new SubscriptionTrie<string>();
+          const trie = new SubscriptionTrie<string>(roomy);
           const all = new Map<string, { client: string; filter: string; qos: Qos }>();
           for (const { add, client, filter: pattern, qos: granted } of steps) {
             const key = `${client} ${pattern}`;
@@ -82,11 +83,41 @@ describe('SubscriptionTrie', () => {
   });
 
   it('matches a topic of 65,535 levels without running out of stack', () => {
-    const trie = new SubscriptionTrie<string>();
+    const trie = new SubscriptionTrie<string>(roomy);
     trie.set('+/+/#', 'x', 1);
     const found = new Map<string, Qos>();
     trie.match('/'.repeat(65_534), found);
     expect([...found]).toEqual([['x', 1]]);
+  });
+
+  it('counts subscriptions, levels and characters of all clients, and what leaves makes room', () => {
+    const none = { maxSubscriptions: 100, maxLevels: 100, maxCharacters: 100 };
+    const deep = new SubscriptionTrie<string>({ ...none, maxLevels: 4 });
+    expect(deep.set('a/b/c', 'x', 0)).toBe(true);
+    expect(deep.set('a/b/d/e', 'x', 0)).toBe(false);
+    expect(deep.delete('a/b/d/e', 'x')).toBe(false);
+    expect([deep.set('a/b/d', 'x', 0), deep.set('e', 'x', 0), deep.set('a/b', 'y', 0)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(deep.delete('a/b/d', 'x') && deep.set('e', 'x', 0)).toBe(true);
+
+    const long = new SubscriptionTrie<string>({ ...none, maxCharacters: 7 });
+    expect([long.set('abcd', 'x', 0), long.set('abcd', 'y', 0), long.set('abcd', 'x', 2)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(long.delete('abcd', 'x') && long.set('abcd', 'y', 0)).toBe(true);
+
+    const few = new SubscriptionTrie<string>({ ...none, maxSubscriptions: 1 });
+    expect([few.set('a', 'x', 0), few.set('a', 'y', 0), few.set('a', 'x', 1), few.size]).toEqual([
+      true,
+      false,
+      true,
+      1,
+    ]);
   });
 });
 
@@ -98,7 +129,7 @@ describe('RetainedStore', () => {
         fc.array(step, { maxLength: 30 }),
         fc.array(filter, { minLength: 1, maxLength: 5 }),
         (steps, filters) => {
-          const store = new RetainedStore({ maxMessages: 1_000, maxBytes: 1_000_000 });
+          const store = new RetainedStore({ maxMessages: 1_000, maxBytes: 1_000_000, maxLevels: 1_000 });
           const all = new Set<string>();
           for (const { set, topic: name } of steps) {
             if (set) {
@@ -120,7 +151,7 @@ describe('RetainedStore', () => {
   });
 
   it('refuses beyond its limits and still replaces what it has', () => {
-    const store = new RetainedStore({ maxMessages: 2, maxBytes: 60 });
+    const store = new RetainedStore({ maxMessages: 2, maxBytes: 60, maxLevels: 10 });
     const frame = (name: string, bytes: number) => createFrame(name, Buffer.alloc(bytes), 1);
     expect(store.set('a', frame('a', 1))).toBe(true);
     expect(store.set('b', frame('b', 1))).toBe(true);
@@ -129,6 +160,17 @@ describe('RetainedStore', () => {
     expect(store.set('b', frame('b', 60))).toBe(false);
     expect(store.get('b')!.size).toBe(frame('b', 2).size);
     expect(store.count).toBe(2);
+  });
+
+  it('counts levels: a short topic of many levels costs more than its bytes', () => {
+    const store = new RetainedStore({ maxMessages: 10, maxBytes: 1_000, maxLevels: 4 });
+    const set = (name: string) => store.set(name, createFrame(name, Buffer.from('1'), 0));
+    expect([set('a/b/c'), set('a/b/d/e'), set('a/b/d'), set('x')]).toEqual([true, false, true, false]);
+    expect([store.count, store.match('#').length]).toEqual([2, 2]);
+    expect(store.delete('a/b/c') && set('x')).toBe(true);
+    for (const name of ['a/b/d', 'x']) store.delete(name);
+    expect(store.bytes).toBe(0);
+    expect(set('1/2/3/4')).toBe(true);
   });
 });
 
