@@ -136,12 +136,13 @@ describe('the tree', () => {
     expect(tree.view({ search: 'zzz' })).toMatchObject({ nodes: [], totalTopics: 3 });
   });
 
-  test('empty levels are levels; the one in front is always open', () => {
+  test('empty levels are levels, opened and closed like any other', () => {
     const { tree, say } = setUp();
     for (const topic of ['/a', '/', 'b//c', '']) say(topic);
-    expect(tree.view({ expanded: ['b', 'b/'] }).nodes.map(({ topic, depth }) => `${depth} ${topic}`)).toEqual(
-      ['0 ', '1 /', '1 /a', '0 b', '1 b/', '2 b//c'],
-    );
+    const lines = (expanded: string[]) =>
+      tree.view({ expanded }).nodes.map(({ topic, depth }) => `${depth} ${topic}`);
+    expect(lines(['', 'b', 'b/'])).toEqual(['0 ', '1 /', '1 /a', '0 b', '1 b/', '2 b//c']);
+    expect(lines([])).toEqual(['0 ', '0 b']);
   });
 
   test('odd names are names', () => {

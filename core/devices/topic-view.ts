@@ -46,11 +46,10 @@ export function visibleTopics(
       visible.nodes.push(child);
       if (child.childCount > 0 && isOpen(child)) show(child);
     }
-    // The level of an empty name shares its name with the root: see `isOpen`.
+    // The first level of `/a` shares its empty name with the root: their counts are told together.
     if (hidden > 0) leftOut[parent.topic] = (leftOut[parent.topic] ?? 0) + hidden;
   };
-  // The first level of `/a` is empty, and so is its name: nobody can ask for it, so it is always open.
-  const isOpen = (node: TreeNode) => matches !== null || node.topic === '' || expanded.has(node.topic);
+  const isOpen = (node: TreeNode) => matches !== null || expanded.has(node.topic);
   show(root);
   return visible;
 }

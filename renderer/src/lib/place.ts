@@ -7,7 +7,10 @@ export type Page = (typeof PAGES)[number];
 
 export interface Place {
   page: Page;
-  /** The rest of the path, decoded: a device's number, a topic. Null when the path ends at the page. */
+  /**
+   * The rest of the path, decoded: a device's number, a topic. Null when the path ends at the page; empty for the
+   * first level of `/a`.
+   */
   item: string | null;
   query: Record<string, string>;
 }
@@ -16,7 +19,7 @@ export function parsePlace(hash: string): Place {
   const [path = '', search = ''] = splitOnce(hash.replace(/^#\/?/, ''), '?');
   const [first = '', rest] = splitOnce(path, '/');
   const page = PAGES.find((name) => name === first) ?? 'overview';
-  const item = rest === undefined || rest === '' ? null : decode(rest);
+  const item = rest === undefined ? null : decode(rest);
   return { page, item, query: Object.fromEntries(new URLSearchParams(search)) };
 }
 

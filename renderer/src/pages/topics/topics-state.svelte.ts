@@ -58,7 +58,7 @@ class TopicsState {
 
   /** Opens the levels above a topic. */
   reveal(topic: string): void {
-    const closed = ancestorsOf(topic).filter((level) => level !== '' && !this.expanded.has(level));
+    const closed = ancestorsOf(topic).filter((level) => !this.expanded.has(level));
     if (closed.length === 0) return;
     for (const level of closed) this.expanded.add(level);
     if (this.#stop !== undefined) this.#subscribe();
