@@ -3,7 +3,7 @@ import type { ChartColors } from './chart-colors.ts';
 import type { ChartPanelPlan } from './panels.ts';
 import { TIME_STEPS, timeLabels } from './time-axis.ts';
 
-/** Room for the value axis: the same in every panel, so that the panels of a page stand exactly over each other. */
+/** Least room for the value axis; `Gutter` gives more where the labels are longer. */
 export const VALUE_AXIS_PX = 56;
 export const TIME_AXIS_PX = 36;
 /** Above each plot: the unit of its axis. */
@@ -18,6 +18,8 @@ export interface PlotHooks {
   valueRange: () => [number, number];
   valueText: (value: number) => string;
   hasValues: () => boolean;
+  /** Width of the value axis in CSS px for these labels. */
+  axisPx: (u: uPlot, labels: readonly string[]) => number;
   /** Over the grid and under the lines. */
   drawMarks: (u: uPlot) => void;
   cursorMoved: (u: uPlot) => void;
@@ -69,7 +71,7 @@ export function plotOptions(
       {
         scale: 'y',
         side: 3,
-        size: VALUE_AXIS_PX,
+        size: (u, labels) => hooks.axisPx(u, labels ?? []),
         gap: 6,
         space: 28,
         font: colors.font,

@@ -40,6 +40,14 @@ describe('the value axis', () => {
     }
   });
 
+  it('gives very small numbers the same room as large ones, and a lone zero the room of one', () => {
+    const tiny = valueRange(null, 1e-9, 2e-9, '');
+    expect(tiny.max - tiny.min).toBeLessThan(2e-9);
+    const large = valueRange(null, 1e9, 2e9, '');
+    expect(tiny.max / 1e-9).toBeCloseTo(large.max / 1e9);
+    expect(valueRange(null, 0, 0, '')).toEqual({ min: -1.5, max: 1.5 });
+  });
+
   it('steps by 1, 2 and 5', () => {
     expect([0.11, 0.5, 1, 1.01, 3, 70].map(roundStep)).toEqual([0.2, 0.5, 1, 2, 5, 100]);
   });

@@ -25,7 +25,8 @@ const PERCENT = new Set(['%RH', '%', '%EL']);
  */
 export function valueRange(previous: ValueRange | null, low: number, high: number, unit: string): ValueRange {
   const middle = (low + high) / 2;
-  const least = LEAST_SPAN[unit] ?? Math.max(Math.abs(middle) * 0.02, 1e-6);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const least = LEAST_SPAN[unit] ?? (size === 0 ? 2 : size * 0.02);
   const span = Math.max(high - low, least);
   if (previous !== null) {
     const inside = low >= previous.min && high <= previous.max;
