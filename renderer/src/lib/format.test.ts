@@ -32,6 +32,9 @@ describe('numbers', () => {
     expect(plain(formatValue(101_325, 'Pa'))).toBe('101 325 Pa');
     expect(plain(formatValue(3.3, 'V'))).toBe('3.30 V');
     expect(plain(formatValue(7, 'furlong'))).toBe('7 furlong');
+    expect(plain(formatValue(812.4, 'ppm'))).toBe('812 ppm');
+    expect(plain(formatValue(0.4, 'ppm'))).toBe('0.4 ppm');
+    expect(plain(formatValue(-62, 'dBm'))).toBe('−62 dBm');
   });
 
   it('writes a true minus and no minus zero', () => {
@@ -60,6 +63,7 @@ describe('ages, lengths of time and sizes', () => {
 
   it('shows lengths in at most two units', () => {
     expect(plain(formatDuration(850))).toBe('850 ms');
+    expect(plain(formatDuration(999.7))).toBe('1 s');
     expect(plain(formatDuration(200_000))).toBe('3 min 20 s');
     expect(plain(formatDuration(7_200_000))).toBe('2 h');
   });

@@ -100,6 +100,8 @@ export function formatNumber(value: number | null | undefined, unit = '', decima
   let text: string;
   const places = decimals ?? UNIT_DECIMALS[unit];
   if (size !== 0 && (size >= 1e12 || size < 1e-4)) text = size.toExponential(3).replace(/\.?0+e/, 'e');
+  // Four tenths of a ppm is not nothing.
+  else if (decimals === undefined && places === 0 && size < 10) text = String(Number(size.toPrecision(2)));
   else if (places !== undefined) text = size.toFixed(places);
   else text = String(Number(size.toPrecision(size >= 1e5 ? 12 : 5)));
   const [whole = '', rest] = text.split('.');
@@ -160,7 +162,7 @@ export function formatAge(ageMs: number | null | undefined): string {
 /** A length of time in two units: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */
 export function formatDuration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING;
-  if (ms < 1000) return `${Math.round(ms)}${GAP}ms`;
+  if (ms < 999.5) return `${Math.round(ms)}${GAP}ms`;
   const seconds = ms / 1000;
   if (seconds < 60)
     return `${seconds < 10 ? String(Number(seconds.toFixed(1))) : Math.floor(seconds)}${GAP}s`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SeriesInfo } from '../../../../core/contract/devices.ts';
-import { firstShown, seriesLabel } from './series-names.ts';
+import { firstShown, roundInterval, seriesLabel } from './series-names.ts';
 
 function series(id: number, name: string, quantity: string | null): SeriesInfo {
   return { id, deviceId: 1, name, quantity, unit: '', last: null, intervalMs: null, staleAfterMs: 1_000 };
@@ -12,6 +12,18 @@ describe('series on the device page', () => {
     expect(seriesLabel(series(1, 'air_quality', 'air_quality'))).toBe('Air quality');
     expect(seriesLabel(series(1, 'inside.temp', 'temperature'))).toBe('inside.temp');
     expect(seriesLabel(series(1, 'x', null))).toBe('x');
+    expect(seriesLabel(series(1, 'co2', 'co2'))).toBe('CO₂');
+    expect(seriesLabel(series(1, 'ph', 'ph'))).toBe('pH');
+  });
+
+  it('have a rhythm of two digits', () => {
+    expect([999.6, 1_004, 3_812, 61_300, null].map(roundInterval)).toEqual([
+      1_000,
+      1_000,
+      3_800,
+      61_000,
+      null,
+    ]);
   });
 
   it('begin with temperature and humidity, in this order', () => {

@@ -1,9 +1,25 @@
 import type { SeriesInfo } from '../../../../core/contract/devices.ts';
 import type { ChartSeries } from '../../charts/panels.ts';
 
+/** Quantities that are not written as words. */
+const SIGNS: Record<string, string> = {
+  co2: 'CO₂',
+  dewpoint: 'Dew point',
+  ph: 'pH',
+  pm1: 'PM1',
+  pm25: 'PM2.5',
+  pm10: 'PM10',
+  rpm: 'RPM',
+  rssi: 'RSSI',
+  snr: 'SNR',
+  tvoc: 'TVOC',
+};
+
 /** `Temperature` for a series that is just that quantity; else its name as the device gives it: `inside.temp`. */
 export function seriesLabel(series: Pick<SeriesInfo, 'name' | 'quantity'>): string {
   if (series.name !== series.quantity) return series.name;
+  const sign = SIGNS[series.name];
+  if (sign !== undefined) return sign;
   const words = series.name.replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
@@ -24,4 +40,9 @@ export function firstShown(all: readonly SeriesInfo[]): number[] {
   });
   if (climate.length > 0) return climate;
   return all.slice(0, MOST_FIRST).map((one) => one.id);
+}
+
+/** To two digits: a rhythm that is told to the millisecond changes with every reading and says no more. */
+export function roundInterval(intervalMs: number | null): number | null {
+  return intervalMs === null ? null : Number(intervalMs.toPrecision(2));
 }
