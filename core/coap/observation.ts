@@ -75,6 +75,8 @@ export class Observation implements TokenOwner, TransmissionWatcher {
   /** The server once accepted it: later refusals to add us are taken for passing ones. */
   #accepted = false;
   #failures = 0;
+  /** Monotonic ms at which the last representation is no longer fresh. */
+  #staleMs = 0;
   /** Why it ends once the representation that is being read has been handed over. */
   #lastWords: Error | undefined;
   readonly #reader: NotificationReader;
@@ -155,9 +157,7 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     const peer = this.#end(cancelled());
     if (peer === undefined) return;
     try {
-      const { outbox } = this.#context.layer;
-      const nobody = { acknowledged: () => undefined, failed: () => undefined };
-      outbox.release(outbox.send(peer, { ...this.#deregistration(false), token: this.#token }, nobody));
+      this.#context.layer.outbox.sendUnawaited(peer, this.#deregistration(false));
     } catch (error) {
       this.#context.log.debug('an observation could not be cancelled', { uri: this.uri, error });
     }
@@ -244,10 +244,12 @@ export class Observation implements TokenOwner, TransmissionWatcher {
   }
 
   #onStale(): void {
-    this.#change(
-      'stale',
-      coapError('coap.timeout', 'No notification came although the last one is past its Max-Age.'),
-    );
+    if (this.#context.clock.monotonic() >= this.#staleMs) {
+      this.#change(
+        'stale',
+        coapError('coap.timeout', 'No notification came although the last one is past its Max-Age.'),
+      );
+    }
     void this.#register();
   }
 
@@ -296,9 +298,11 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     this.#accepted = true;
     this.#failures = 0;
     this.#retryDue.clear();
-    const { staleGraceMinMs, staleGraceMaxMs } = this.#context.policy;
+    const { staleGraceMinMs, staleGraceMaxMs, refreshMs } = this.#context.policy;
     const graceMs = staleGraceMinMs + this.#context.fraction() * (staleGraceMaxMs - staleGraceMinMs);
-    this.#staleDue.set((findUint(message.options, MAX_AGE) ?? DEFAULT_MAX_AGE_S) * 1_000 + graceMs);
+    const freshMs = (findUint(message.options, MAX_AGE) ?? DEFAULT_MAX_AGE_S) * 1_000 + graceMs;
+    this.#staleMs = nowMs + freshMs;
+    this.#staleDue.set(Math.min(freshMs, refreshMs));
     this.#change('active', null);
     // 2.03 says only that the last one is still good.
     if (message.code !== VALID) this.#reader.take(message, asked);

@@ -14,6 +14,12 @@ export interface ObservePolicy {
    */
   staleGraceMinMs: number;
   staleGraceMaxMs: number;
+  /**
+   * Registered anew after this time without a notification, however long its Max-Age: a server that was restarted
+   * has forgotten us, and one that says "good for a year" would never be heard again. A day, the time after which
+   * a server checks for its part whether its observers are still there (RFC 7641 §4.5).
+   */
+  refreshMs: number;
   /** The first wait of the back-off; each further one is twice as long, up to the last. A quarter is random. */
   retryMinMs: number;
   retryMaxMs: number;
@@ -24,6 +30,7 @@ export interface ObservePolicy {
 export const DEFAULT_OBSERVE_POLICY: ObservePolicy = {
   staleGraceMinMs: 5_000,
   staleGraceMaxMs: 15_000,
+  refreshMs: 24 * 3_600_000,
   retryMinMs: 2_000,
   retryMaxMs: 60_000,
   maxRetransmit: 2,

@@ -88,6 +88,21 @@ export class Outbox {
     return transmission;
   }
 
+  /**
+   * A NON that nobody waits for, at once and out of turn: the last word to a peer, whose line may be held up by
+   * others. Fails like `send`; it is dropped where no message id is free.
+   */
+  sendUnawaited(peer: Peer, message: Omit<OutgoingMessage, 'confirmable' | 'maxRetransmit'>): void {
+    const nowMs = this.#context.clock.monotonic();
+    if (peer.idWaitMs(nowMs, this.#lifetimeMs) > 0) {
+      this.#context.counters.droppedByLimit++;
+      return;
+    }
+    const { code, token, options, payload } = message;
+    const bytes = encodeMessage({ type: NON, code, messageId: peer.takeId(nowMs), token, options, payload });
+    this.#context.send(bytes, peer.address, () => void this.#context.counters.sendErrors++);
+  }
+
   /** The other end has it: no more repeats, and the next in line may go. */
   acknowledge(transmission: Transmission): void {
     if (transmission.state !== 'sent') return;
@@ -218,15 +233,22 @@ export class Outbox {
       this.#put(transmission);
       return;
     }
+    const { peer, maxRetransmit } = transmission;
+    const where = addressText(peer.address);
+    const transmissions = transmission.retransmissions + 1;
+    const silence = (sent: string): Error =>
+      coapError('coap.timeout', `${where} did not answer (${sent}). Check that it runs and can be reached.`, {
+        peer: where,
+        transmissions,
+      });
+    // Whoever waits in line and would be no more patient meets the same silence. Else the last of a long line, sent
+    // one by one to a server that is gone, would be told after hours. First the line: failing the one frees its turn.
+    const line = peer.waiting.filter((one) => one.confirmable && one.maxRetransmit <= maxRetransmit);
+    for (const one of line) {
+      counters.timeouts++;
+      this.fail(one, silence(`to the request before this one, sent ${transmissions} times`));
+    }
     counters.timeouts++;
-    const where = addressText(transmission.peer.address);
-    this.fail(
-      transmission,
-      coapError(
-        'coap.timeout',
-        `${where} did not answer (sent ${transmission.retransmissions + 1} times). Check that it runs and can be reached.`,
-        { peer: where, transmissions: transmission.retransmissions + 1 },
-      ),
-    );
+    this.fail(transmission, silence(`sent ${transmissions} times`));
   }
 }
