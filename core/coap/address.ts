@@ -17,12 +17,16 @@ export function canonicalAddress(text: string, port: number): PeerAddress | unde
   if (isIPv4(text)) return { address: text, port, family: 4 };
   if (!isIPv6(text)) return undefined;
   const at = text.indexOf('%');
-  const bare = at < 0 ? text : text.slice(0, at);
-  const address = new SocketAddress({ address: bare, family: 'ipv6' }).address;
+  const address = canonicalIPv6(at < 0 ? text : text.slice(0, at));
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address);
   if (mapped !== null) return { address: mapped[1]!, port, family: 4 };
   if (at < 0) return { address, port, family: 6 };
   return { address: `${address}%${interfaceName(text.slice(at + 1))}`, port, family: 6 };
+}
+
+/** The one spelling of RFC 5952 for an IPv6 address without scope. */
+export function canonicalIPv6(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address;
 }
 
 function interfaceName(scope: string): string {

@@ -16,7 +16,7 @@ import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from './parameters.ts
 import type { CoapCounters, CoapLimits, TransmissionParameters } from './parameters.ts';
 import { secureRandom } from './random.ts';
 import type { CoapRandom } from './random.ts';
-import { systemResolver } from './resolve.ts';
+import { checkHost, systemResolver } from './resolve.ts';
 import type { HostResolver } from './resolve.ts';
 import type { CoapResponse } from './response.ts';
 import { serveNothing } from './server.ts';
@@ -148,6 +148,7 @@ export class CoapEndpoint {
   observe(uriText: string, options: { accept?: number }, handlers: ObserveHandlers): Observation {
     this.#mustRun();
     const uri = parseCoapUri(uriText);
+    checkHost(uri);
     if (this.#observations.size >= this.#limits.observations) {
       this.#counters.droppedByLimit++;
       throw coapError('coap.busy', `The station observes ${this.#observations.size} resources already.`);

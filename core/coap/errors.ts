@@ -10,7 +10,7 @@ export type CoapErrorCode =
   | 'coap.malformed'
   /** The answer has a critical option that this client does not know (RFC 7252 §5.4.1). */
   | 'coap.bad_option'
-  /** Past a stated limit: 16 MiB for a body, one datagram for a message. */
+  /** Past a stated limit: 16 MiB for a body, one datagram for a message, 10,000 links for a list. */
   | 'coap.too_large'
   /** A block-wise transfer whose blocks do not fit together (RFC 7959). */
   | 'coap.blocks_broken'

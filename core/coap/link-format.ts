@@ -26,14 +26,18 @@ const MAX_ATTRIBUTES = 100;
 
 const PADDING = /[\0\s]+$/;
 
-/** Fails with `coap.links_malformed`, `detail.at` being the offset in characters. */
+/** Fails with `coap.links_malformed`, `detail.at` being the offset in characters, or `coap.too_large`. */
 export function parseLinkFormat(text: string): ParsedLink[] {
   const reader = new Reader(text.replace(/^\uFEFF/, '').replace(PADDING, ''));
   const links: ParsedLink[] = [];
   for (;;) {
     while (reader.skip(',')) continue;
     if (reader.ended) return links;
-    if (links.length === MAX_LINKS) throw malformed(`more than ${MAX_LINKS} links`, reader.at);
+    if (links.length === MAX_LINKS) {
+      throw coapError('coap.too_large', `The link list has more than ${MAX_LINKS} links; no more are read.`, {
+        limit: MAX_LINKS,
+      });
+    }
     links.push(readLink(reader));
     if (!reader.ended && !reader.skip(',')) throw malformed('a comma is expected between links', reader.at);
   }

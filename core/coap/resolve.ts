@@ -22,10 +22,20 @@ export async function resolvePeer(
   signal?: AbortSignal,
 ): Promise<PeerAddress> {
   const peer = canonicalAddress(uri.host, uri.port) ?? (await resolveName(uri, resolver, signal));
+  mustBeOneDevice(peer, uri);
+  return peer;
+}
+
+/** Fails with `coap.bad_uri` for an address that says at once that it is not one device. */
+export function checkHost(uri: CoapUri): void {
+  const peer = canonicalAddress(uri.host, uri.port);
+  if (peer !== undefined) mustBeOneDevice(peer, uri);
+}
+
+function mustBeOneDevice(peer: PeerAddress, uri: CoapUri): void {
   if (isMulticast(peer) || isUnspecified(peer)) {
     throw coapError('coap.bad_uri', `${uri.host} is not the address of one device.`);
   }
-  return peer;
 }
 
 async function resolveName(

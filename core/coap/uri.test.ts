@@ -45,6 +45,10 @@ describe('hosts', () => {
     ['coap://[::1]:61000/t', 'coap://[::1]:61000/t', true],
     ['coap://[fe80::1%25Eth0]/t', 'coap://[fe80::1%25Eth0]:5683/t', true],
     ['coap://[FE80::1%Eth0]/t', 'coap://[fe80::1%25Eth0]:5683/t', true],
+    // One device, however its address is written (RFC 5952).
+    ['coap://[0:0:0:0:0:0:0:1]/t', 'coap://[::1]:5683/t', true],
+    ['coap://[2001:0DB8:0::0:7]/t', 'coap://[2001:db8::7]:5683/t', true],
+    ['coap://[fe80:0::01%eth0]/t', 'coap://[fe80::1%25eth0]:5683/t', true],
     ['coap://Sensor-7.local:/t', 'coap://sensor-7.local:5683/t', false],
     ['coap://h/%7Eme?a=/b', 'coap://h:5683/~me?a=/b', false],
   ])('%s is %s', (given, canonical, numeric) => {

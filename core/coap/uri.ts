@@ -1,5 +1,6 @@
 /** `coap://host:port/path?query` to options and back (RFC 7252 §6; scope ids as in RFC 6874). */
 import { isIPv4, isIPv6 } from 'node:net';
+import { canonicalIPv6 } from './address.ts';
 import { coapError } from './errors.ts';
 import { URI_HOST, URI_PATH, URI_QUERY, textOption } from './options.ts';
 import type { CoapOption } from './options.ts';
@@ -63,7 +64,7 @@ function parseAuthority(authority: string): Authority {
     // RFC 6874 writes the scope as %25eth0; people write %eth0.
     const host = ipv6.replace(/^([^%]*)%25(?=.)/, '$1%').toLowerCase();
     if (!isIPv6(host)) throw badUri(`[${ipv6}] is not an IPv6 address`);
-    return { host: ipv6.includes('%') ? scoped(host, ipv6) : host, numeric: true, port };
+    return { host: ipv6.includes('%') ? scoped(host, ipv6) : canonicalIPv6(host), numeric: true, port };
   }
   const host = decodePart(name!).toLowerCase();
   if (host === '') throw badUri('the host is missing');
@@ -73,7 +74,7 @@ function parseAuthority(authority: string): Authority {
 /** Interface names keep their case. */
 function scoped(lowered: string, original: string): string {
   const scope = original.slice(original.indexOf('%')).replace(/^%25(?=.)/, '%');
-  return lowered.slice(0, lowered.indexOf('%')) + scope;
+  return canonicalIPv6(lowered.slice(0, lowered.indexOf('%'))) + scope;
 }
 
 /** Dot segments are resolved on the encoded form, as RFC 3986 §5.2.4 does; `/` and nothing mean no segment. */
