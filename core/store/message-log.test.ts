@@ -96,6 +96,37 @@ it('shares the name of a topic with the topic table', () => {
   expect(newestMessages(db, 'a', 1).map((m) => m.receivedMs)).toEqual([2]);
 });
 
+it('forgets names that neither a message nor the topic table has any more', () => {
+  const file = join(recordFolder(), 'record.db');
+  const writer = open(file, { ageMs: 1000 });
+  const replies = Array.from({ length: 1200 }, (_, i) => message(`reply/${i}`, i));
+  writer.commit(batch(replies, { topics: [topic('reply/3')] }));
+  writer.commit(batch([message('reply/4', 5000)]));
+  writer.maintain(5500);
+  const db = openForReading(file);
+  later(() => db.close());
+  const names = db.prepare('SELECT name FROM topic_name ORDER BY name').pluck();
+  expect(names.all()).toEqual(['reply/3', 'reply/4']);
+  // A name that comes back gets a number that nobody else has.
+  writer.commit(batch([message('other', 5001), message('reply/1199', 5002), message('reply/3', 5003)]));
+  for (const name of ['other', 'reply/1199', 'reply/3', 'reply/4']) {
+    expect(newestMessages(db, name, 9)).toHaveLength(1);
+  }
+});
+
+it('counts the name of a topic: long names with nothing to say fill a disk too', () => {
+  const file = join(recordFolder(), 'record.db');
+  const writer = open(file, { bytes: 300_000 });
+  for (let i = 0; i < 10; i++) {
+    const name = (k: number): string => `${i}/${k}`.padEnd(10_000, 'x');
+    writer.commit(batch(Array.from({ length: 20 }, (_, k) => message(name(k), 1, 1))));
+  }
+  const db = openForReading(file);
+  later(() => db.close());
+  expect(db.prepare('SELECT sum(length(name)) FROM topic_name').pluck().get()).toBeLessThanOrEqual(300_000);
+  expect(newestMessages(db, '9/19'.padEnd(10_000, 'x'), 1)).toHaveLength(1);
+});
+
 it('does not write a batch twice that it has committed already in this run', () => {
   const file = join(recordFolder(), 'record.db');
   const settings = { file, run: 'same', messageLogBytes: 1e9, messageLogAgeMs: 1e12, maxPages: null };

@@ -4,7 +4,7 @@ import type { MessageRecord } from './types.ts';
 
 /** Rows taken off the old end at once, so that pruning never holds up a batch for long. */
 const PRUNE_ROWS = 500;
-/** What a row costs besides its payload and client id. */
+/** What a row costs besides its payload, client id and the name of its topic. */
 const ROW_OVERHEAD_BYTES = 64;
 const REMEMBERED_NAMES = 50_000;
 
@@ -21,16 +21,24 @@ export class MessageLog {
   readonly #prune: Database.Statement;
   readonly #findName: Database.Statement;
   readonly #addName: Database.Statement;
+  readonly #forgetName: Database.Statement;
   readonly #names = new Map<string, number>();
 
   constructor(db: Database.Database, limits: { maxBytes: number; maxAgeMs: number }) {
     this.#maxBytes = limits.maxBytes;
     this.#maxAgeMs = limits.maxAgeMs;
     this.#insert = db.prepare('INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)');
-    this.#oldest = db.prepare('SELECT id, received, bytes FROM message ORDER BY id LIMIT ?').raw();
+    this.#oldest = db.prepare('SELECT id, received, bytes, topic_id FROM message ORDER BY id LIMIT ?').raw();
     this.#prune = db.prepare('DELETE FROM message WHERE id <= ?');
     this.#findName = db.prepare('SELECT id FROM topic_name WHERE name = ?').pluck();
     this.#addName = db.prepare('INSERT INTO topic_name VALUES (NULL, ?)');
+    this.#forgetName = db
+      .prepare(
+        `DELETE FROM topic_name WHERE id = ?
+         AND NOT EXISTS (SELECT 1 FROM message WHERE topic_id = topic_name.id)
+         AND NOT EXISTS (SELECT 1 FROM topic WHERE name_id = topic_name.id) RETURNING name`,
+      )
+      .pluck();
   }
 
   nameId(topic: string): number {
@@ -43,7 +51,7 @@ export class MessageLog {
 
   put(messages: MessageRecord[]): void {
     for (const m of messages) {
-      const bytes = m.payload.length + (m.client?.length ?? 0) + ROW_OVERHEAD_BYTES;
+      const bytes = m.payload.length + (m.client?.length ?? 0) + m.topic.length + ROW_OVERHEAD_BYTES;
       const topicId = this.nameId(m.topic);
       this.#insert.run(topicId, m.receivedMs, m.qos, Number(m.retain), m.client, m.payload, bytes);
       this.bytes += bytes;
@@ -58,13 +66,21 @@ export class MessageLog {
 
   #pruneOnce(beforeMs: number): boolean {
     let upTo = -1;
-    for (const [id, received, bytes] of this.#oldest.all(PRUNE_ROWS) as [number, number, number][]) {
+    const topicIds = new Set<number>();
+    for (const row of this.#oldest.all(PRUNE_ROWS) as [number, number, number, number][]) {
+      const [id, received, bytes, topicId] = row;
       if (received >= beforeMs && this.bytes <= this.#maxBytes) break;
       this.bytes -= bytes;
       upTo = id;
+      topicIds.add(topicId);
     }
     if (upTo < 0) return false;
     this.#prune.run(upTo);
+    // Names go with their last message: a site with a topic per request would collect them for years.
+    for (const topicId of topicIds) {
+      const name = this.#forgetName.get(topicId) as string | undefined;
+      if (name !== undefined) this.#names.delete(name);
+    }
     return true;
   }
 }
