@@ -25,6 +25,18 @@ export interface StatusParts {
   gatewayCounters: () => Readonly<GatewayCounters> | null;
 }
 
+/** The counters of every part that refuses or gives up something. */
+export interface LimitParts {
+  broker: Pick<Broker, 'counters'>;
+  endpoint: Pick<CoapEndpoint, 'counters'>;
+  registry: Pick<DeviceRegistry, 'counters'>;
+  topics: Pick<TopicTree, 'counters'>;
+  telemetry: Pick<Telemetry, 'counters'>;
+  intake: Pick<Intake, 'refused'>;
+  rpc: Pick<RpcHost, 'counters'>;
+  gatewayCounters: Readonly<GatewayCounters> | null;
+}
+
 /** What the parts count, as one status. */
 export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' | 'nowMs'> {
   const { broker, endpoint, desk, record, registry, topics, rpc, listeners } = parts;
@@ -50,7 +62,7 @@ export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' |
     },
     counts: { devices: registry.deviceCount, series: registry.seriesCount, topics: topics.topicCount },
     screens: rpc.sessions,
-    limits: limitsOf(parts, recorder.droppedReadings),
+    limits: limitsOf({ ...parts, gatewayCounters: parts.gatewayCounters() }, recorder.droppedReadings),
   };
 }
 
@@ -58,7 +70,7 @@ export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' |
  * One flat table of everything that was refused or given up, `part.reason` (stated in docs/limits.md). Zeros are left
  * out: the table shows what happened, not what could.
  */
-function limitsOf(parts: StatusParts, droppedReadings: number): LimitCounters {
+export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCounters {
   const { broker, endpoint, registry, topics, telemetry, intake, rpc } = parts;
   const mqtt = broker.counters;
   const coap = endpoint.counters;
@@ -93,7 +105,7 @@ function limitsOf(parts: StatusParts, droppedReadings: number): LimitCounters {
     topics: { ...topics.counters },
     record: { dropped_readings: droppedReadings, refused_publishes: intake.refused },
     rpc: withoutUse({ ...rpc.counters }),
-    http: withoutUse({ ...parts.gatewayCounters() }),
+    http: withoutUse({ ...parts.gatewayCounters }),
   };
   const limits: LimitCounters = {};
   for (const [part, counters] of Object.entries(table)) {
