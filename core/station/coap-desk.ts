@@ -66,11 +66,13 @@ export class CoapDesk {
     for (const record of records) {
       if (record.removed) continue;
       const { uri, accept, observed } = record;
-      this.#entries.set(uri, { view: resourceFromRecord(record), accept, observed, observation: null });
+      const view = resourceFromRecord(record);
+      if (observed) view.observation = notRunning('starting', this.#clock.now(), null);
+      this.#entries.set(uri, { view, accept, observed, observation: null });
     }
   }
 
-  /** Starts every wanted observation. Called once the endpoint listens. */
+  /** Starts every wanted observation, where the endpoint listens. One that cannot start says why, and stays wanted. */
   resume(): void {
     for (const [uri, entry] of this.#entries) {
       if (!entry.observed) continue;
@@ -78,6 +80,9 @@ export class CoapDesk {
         this.#observe(entry);
       } catch (error) {
         this.#log.warn('an observation could not be resumed', { uri, error: messageOf(error) });
+        const observation = notRunning('ended', this.#clock.now(), messageOf(error));
+        entry.view = { ...entry.view, observation };
+        this.changed.emit(uri);
       }
     }
   }
@@ -97,18 +102,25 @@ export class CoapDesk {
     return this.#entries.get(uri)?.view;
   }
 
-  /** Reads `/.well-known/core` (RFC 6690) of the server; resources that it no longer lists go, observed ones stay. */
+  /**
+   * Reads `/.well-known/core` (RFC 6690) of the server; resources that it no longer lists go, observed ones stay. A
+   * URI with a path or query of its own names a part of the list or another one, after which nothing goes. All or
+   * nothing: @throws CodedError `coap.too_many_resources`
+   */
   async discover(uri: string, signal: AbortSignal): Promise<CoapDiscovery> {
-    const { authority } = parseCoapUri(uri);
+    const { authority, path, query } = parseCoapUri(uri);
+    const whole = query.length === 0 && (path === '/' || path === '/.well-known/core');
     const found = await this.#endpoint.discover(uri, { signal });
     const deviceId = this.#seen(authority);
     const links = found.map(linkView);
     const listed = new Set(links.map((link) => link.uri));
-    for (const [known, entry] of this.#entries) {
-      if (entry.view.authority === authority && !listed.has(known) && !entry.observed) {
-        this.#remove(known, entry);
-      }
-    }
+    const gone = [...this.#entries].filter(
+      ([known, { view, observed }]) =>
+        whole && view.authority === authority && !listed.has(known) && !observed,
+    );
+    const added = links.filter((link) => !this.#entries.has(link.uri));
+    if (this.#entries.size - gone.length + added.length > MAX_RESOURCES) throw tooManyResources();
+    for (const [known, entry] of gone) this.#remove(known, entry);
     for (const link of links) {
       const entry = this.#ensure(link.uri);
       entry.view = { ...entry.view, attributes: link.attributes, observable: link.observable };
@@ -118,7 +130,7 @@ export class CoapDesk {
   }
 
   async request(input: CoapRequestInput, signal: AbortSignal): Promise<CoapResponseView> {
-    const { authority, path, uri } = parseCoapUri(input.uri);
+    const { authority, uri } = parseCoapUri(input.uri);
     const response = await this.#endpoint.request(input.uri, {
       method: input.method,
       signal,
@@ -128,7 +140,7 @@ export class CoapDesk {
     });
     const deviceId = this.#seen(authority);
     if (input.method === 'GET' && response.code.startsWith('2.')) {
-      this.#represent(this.#ensure(uri), authority, path, response);
+      this.#represent(this.#ensure(uri), response);
     }
     return responseView(uri, response, deviceId);
   }
@@ -136,14 +148,21 @@ export class CoapDesk {
   /** Observes (RFC 7641) until it is cancelled, also across restarts of the station. Already observed: no change. */
   observe(uri: string, accept: number | undefined): CoapResource {
     const parsed = parseCoapUri(uri);
-    const entry = this.#ensure(parsed.uri);
-    if (entry.observation === null) {
-      entry.accept = accept ?? null;
-      entry.observed = true;
-      this.#registry.deviceId(parsed.authority, 'coap');
+    const known = this.#entries.get(parsed.uri);
+    const entry = known ?? this.#ensure(parsed.uri);
+    if (entry.observation !== null) return entry.view;
+    const acceptBefore = entry.accept;
+    entry.accept = accept ?? null;
+    try {
       this.#observe(entry);
-      this.#keep(entry);
+    } catch (error) {
+      entry.accept = acceptBefore;
+      if (known === undefined) this.#remove(parsed.uri, entry);
+      throw error;
     }
+    entry.observed = true;
+    this.#registry.deviceId(parsed.authority, 'coap');
+    this.#keep(entry);
     return entry.view;
   }
 
@@ -187,7 +206,7 @@ export class CoapDesk {
   }
 
   #observe(entry: Entry): void {
-    const { uri, authority, path } = entry.view;
+    const { uri } = entry.view;
     let observation: Observation | null = null;
     const live = () => observation !== null && entry.observation === observation;
     observation = this.#endpoint.observe(
@@ -195,7 +214,7 @@ export class CoapDesk {
       { ...(entry.accept === null ? {} : { accept: entry.accept }) },
       {
         notification: (response) => {
-          if (live()) this.#represent(entry, authority, path, response);
+          if (live()) this.#represent(entry, response);
         },
         state: () => {
           if (live()) this.#showObservation(entry);
@@ -216,9 +235,12 @@ export class CoapDesk {
     this.changed.emit(entry.view.uri);
   }
 
-  #represent(entry: Entry, authority: string, path: string, response: CoapResponse): void {
+  #represent(entry: Entry, response: CoapResponse): void {
     const receivedMs = this.#clock.now();
     const { payload, contentFormat, code } = response;
+    const { uri, authority } = entry.view;
+    // With its query: what it asks for is another resource, and another series.
+    const path = uri.slice(authority.length);
     const taken = this.#intake.takeRepresentation({ authority, path, contentFormat, payload, receivedMs });
     this.#seen(authority);
     const { text, truncated } = shortText(payload);
@@ -234,12 +256,7 @@ export class CoapDesk {
   #ensure(uri: string): Entry {
     const known = this.#entries.get(uri);
     if (known !== undefined) return known;
-    if (this.#entries.size >= MAX_RESOURCES) {
-      throw new CodedError(
-        'coap.too_many_resources',
-        `The station keeps at most ${MAX_RESOURCES} CoAP resources.`,
-      );
-    }
+    if (this.#entries.size >= MAX_RESOURCES) throw tooManyResources();
     const { authority, path } = parseCoapUri(uri);
     const record = { uri, authority, path, attributes: {}, observed: false, accept: null, removed: false };
     const entry: Entry = {
@@ -268,6 +285,22 @@ export class CoapDesk {
     const { uri, authority, path, attributes } = view;
     return { uri, authority, path, attributes, observed, accept, removed: false };
   }
+}
+
+function tooManyResources(): CodedError {
+  return new CodedError(
+    'coap.too_many_resources',
+    `The station keeps at most ${MAX_RESOURCES} CoAP resources.`,
+  );
+}
+
+/** How a wanted observation stands that the endpoint does not run. */
+function notRunning(
+  state: 'starting' | 'ended',
+  sinceMs: number,
+  problem: string | null,
+): NonNullable<CoapResource['observation']> {
+  return { state, sinceMs, notifications: 0, problem };
 }
 
 function bytesOf(payload: string | Uint8Array | { base64: string }): Uint8Array {

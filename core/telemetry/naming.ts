@@ -66,12 +66,17 @@ export function mqttSource(topic: string): Source {
 
 /** `path` may carry a query: another query is another resource, so that its series is another one too. */
 export function coapSource(authority: string, path: string): Source {
-  const parts = path.split('/').filter((part) => part !== '');
+  const queryAt = path.indexOf('?');
+  const query = queryAt < 0 ? '' : path.slice(queryAt);
+  const parts = path
+    .slice(0, path.length - query.length)
+    .split('/')
+    .filter((part) => part !== '');
   const plainPath = parts.join('/');
   const last = parts.at(-1);
   const named = last === undefined ? null : quantityOfName(last);
   if (named?.exact === true) parts[parts.length - 1] = named.quantity;
-  const prefix = cleanName(parts.join('.'));
+  const prefix = cleanName(parts.join('.') + query);
   return {
     protocol: 'coap',
     path: plainPath,
