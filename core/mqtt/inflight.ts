@@ -1,3 +1,4 @@
+import type { KeptBytes } from './message-queue.ts';
 import type { PublishFrame } from './publish-frame.ts';
 import { powerOfTwo } from './ring.ts';
 
@@ -13,6 +14,7 @@ export const AWAIT_PUBCOMP = 3;
  */
 export class Inflight {
   readonly window: number;
+  readonly #kept: KeptBytes;
   #mask: number;
   #ids: Uint16Array;
   #states: Uint8Array;
@@ -23,7 +25,8 @@ export class Inflight {
   /** Messages under way. */
   count = 0;
 
-  constructor(window: number) {
+  constructor(window: number, kept: KeptBytes) {
+    this.#kept = kept;
     this.window = window;
     const size = powerOfTwo(window);
     this.#mask = size - 1;
@@ -45,6 +48,7 @@ export class Inflight {
     this.#states[at] = state;
     this.#flags[at] = flags;
     this.#frames[at] = frame;
+    if (frame !== null) this.#kept.add(frame);
     this.count++;
   }
 
@@ -58,16 +62,23 @@ export class Inflight {
   received(id: number): void {
     const at = this.#find(id);
     this.#states[at] = AWAIT_PUBCOMP;
-    this.#frames[at] = null;
+    this.#letGo(at);
   }
 
   /** The exchange is over and the id free. */
   finish(id: number): void {
     const at = this.#find(id);
     this.#states[at] = DONE;
-    this.#frames[at] = null;
+    this.#letGo(at);
     this.count--;
     while (this.#head < this.#tail && this.#states[this.#head & this.#mask] === DONE) this.#head++;
+  }
+
+  /** The session is over: nothing is sent again. */
+  clear(): void {
+    for (let index = this.#head; index < this.#tail; index++) this.#letGo(index & this.#mask);
+    this.#head = this.#tail;
+    this.count = 0;
   }
 
   /** Every open exchange in the order of sending. */
@@ -77,6 +88,12 @@ export class Inflight {
       const state = this.#states[at]!;
       if (state !== DONE) visit(this.#ids[at]!, state, this.#flags[at]!, this.#frames[at]!);
     }
+  }
+
+  #letGo(at: number): void {
+    const frame = this.#frames[at]!;
+    if (frame !== null) this.#kept.remove(frame);
+    this.#frames[at] = null;
   }
 
   #find(id: number): number {

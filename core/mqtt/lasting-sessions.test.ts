@@ -108,6 +108,57 @@ describe('a session that outlives its connection', () => {
   });
 });
 
+describe('what all sessions keep together', () => {
+  const payload = Buffer.alloc(1_000);
+  const limits = { maxKeptBytes: 10_000 };
+
+  it('has an end: the session goes whose client is away longest, and those that are there lose nothing', () => {
+    const bench = new BrokerBench({ limits });
+    for (const id of ['a', 'b', 'c']) {
+      bench.client(id, lasting).subscribe('x', 1);
+      bench.broker.kick(id);
+    }
+    const reader = bench.client('reader', lasting);
+    reader.subscribe('x', 2);
+    const got = [];
+    for (let i = 0; i < 20; i++) {
+      bench.broker.publish({ topic: 'x', payload, qos: 1 });
+      const messages = reader.messages();
+      got.push(...messages);
+      reader.send(...messages.map(({ packetId }) => ({ type: 'puback' as const, packetId })));
+    }
+    expect(got).toHaveLength(20);
+    expect(bench.broker.clients().map(({ clientId, queued }) => [clientId, queued])).toEqual([['reader', 0]]);
+    expect(bench.broker.counters).toMatchObject({ sessionsEvicted: 3, droppedOut: 0 });
+    expect(bench.broker.subscriptionCount).toBe(1);
+  });
+
+  it('is free again when messages are acknowledged and sessions end', () => {
+    const bench = new BrokerBench({ limits });
+    const publish = (qos: 1 | 2) => bench.broker.publish({ topic: 'x', payload, qos });
+    for (let round = 0; round < 5; round++) {
+      const reader = bench.client('reader', lasting);
+      reader.subscribe('x', 2);
+      reader.lose();
+      for (const qos of [1, 2, 1, 2, 1, 2, 1] as const) publish(qos);
+      const again = bench.client('reader', lasting);
+      for (const { packetId, qos } of again.messages()) again.ack(qos === 1 ? 'puback' : 'pubrec', packetId);
+      for (const qos of [1, 2, 1, 2, 1, 2] as const) publish(qos);
+      expect(bench.broker.counters.droppedOut).toBe(0);
+      again.lose();
+      bench.client('reader').lose(); // clean: the session ends
+    }
+    expect(bench.broker.counters.sessionsEvicted).toBe(0);
+  });
+
+  it('gives up the message when nobody is away', () => {
+    const bench = new BrokerBench({ limits });
+    bench.client('reader', lasting).subscribe('x', 1);
+    for (let i = 0; i < 10; i++) bench.broker.publish({ topic: 'x', payload, qos: 1 });
+    expect(bench.broker.counters).toMatchObject({ sessionsEvicted: 0, droppedOut: 3 });
+  });
+});
+
 describe('the window and the queue', () => {
   it('has 20 messages under way, then queues, and sends on as acknowledgements come', () => {
     const bench = new BrokerBench();

@@ -13,6 +13,8 @@ export interface BrokerLimits {
   queueMessages: number;
   queueBytes: number;
   queuePolicy: QueuePolicy;
+  /** Bytes of messages that all sessions together keep. Beyond, sessions go whose clients are away longest. */
+  maxKeptBytes: number;
   /** Bytes waiting for one client above which QoS 0 is dropped and QoS 1 and 2 wait in the session. */
   highWaterBytes: number;
   /** Bytes waiting for one client at which it is disconnected: even acknowledgements need an end. */
@@ -44,6 +46,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   queueMessages: 1_000,
   queueBytes: 16_777_216,
   queuePolicy: 'drop-newest',
+  maxKeptBytes: 536_870_912,
   highWaterBytes: 1_048_576,
   hardLimitBytes: 33_554_432,
   stuckTimeoutMs: 30_000,

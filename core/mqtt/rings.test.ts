@@ -2,11 +2,12 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, DONE, Inflight } from './inflight.ts';
-import { MessageQueue } from './message-queue.ts';
+import { KeptBytes, MessageQueue } from './message-queue.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import { createFrame } from './publish-frame.ts';
 
 const frame = (bytes = 0) => createFrame('t', Buffer.alloc(bytes), 1);
+const roomy = () => new KeptBytes(1e9, () => false);
 const entries = (inflight: Inflight) => {
   const seen: number[] = [];
   inflight.forEach((id) => seen.push(id));
@@ -18,7 +19,7 @@ describe('Inflight', () => {
     const steps = fc.array(fc.nat({ max: 30 }), { maxLength: 200 });
     fc.assert(
       fc.property(fc.constantFrom(1, 5, 20), steps, (window, picks) => {
-        const inflight = new Inflight(window);
+        const inflight = new Inflight(window, roomy());
         let model: number[] = [];
         let id = 0;
         for (const pick of picks) {
@@ -40,7 +41,7 @@ describe('Inflight', () => {
   });
 
   it('lets the payload go at PUBREC and keeps the id until PUBCOMP', () => {
-    const inflight = new Inflight(4);
+    const inflight = new Inflight(4, roomy());
     inflight.add(7, AWAIT_PUBREC, 0, frame());
     inflight.received(7);
     expect(inflight.state(7)).toBe(AWAIT_PUBCOMP);
@@ -52,7 +53,7 @@ describe('Inflight', () => {
 
 describe('MessageQueue', () => {
   it('is first in, first out beyond its first room, and counts its bytes', () => {
-    const queue = new MessageQueue({ maxMessages: 100, maxBytes: 1e6, policy: 'drop-newest' });
+    const queue = new MessageQueue({ maxMessages: 100, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
     const frames = Array.from({ length: 60 }, (_, index) => frame(index));
     for (let i = 0; i < 5; i++) queue.push(frames[i]!, 1);
     for (let i = 0; i < 5; i++) expect(queue.shift()).toBe(frames[i]);
@@ -67,11 +68,14 @@ describe('MessageQueue', () => {
 
   it('gives up the new or the old message when full in count or bytes, and says how many', () => {
     const one = frame(10);
-    const newest = new MessageQueue({ maxMessages: 2, maxBytes: 1e6, policy: 'drop-newest' });
+    const newest = new MessageQueue({ maxMessages: 2, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
     expect([newest.push(one, 1), newest.push(one, 1), newest.push(frame(), 1), newest.size]).toEqual([
       0, 0, 1, 2,
     ]);
-    const oldest = new MessageQueue({ maxMessages: 9, maxBytes: one.size * 2, policy: 'drop-oldest' });
+    const oldest = new MessageQueue(
+      { maxMessages: 9, maxBytes: one.size * 2, policy: 'drop-oldest' },
+      roomy(),
+    );
     const last = frame(10);
     expect([oldest.push(one, 1), oldest.push(one, 1), oldest.push(last, 1), oldest.size]).toEqual([
       0, 0, 1, 2,

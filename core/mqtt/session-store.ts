@@ -1,4 +1,5 @@
 import type { BrokerLimits } from './options.ts';
+import { KeptBytes } from './message-queue.ts';
 import type { Router } from './router.ts';
 import { Session } from './session.ts';
 import type { BrokerCounters } from './types.ts';
@@ -10,11 +11,13 @@ export class SessionStore {
   readonly #router: Router;
   readonly #limits: BrokerLimits;
   readonly #counters: BrokerCounters;
+  readonly #kept: KeptBytes;
 
   constructor(router: Router, limits: BrokerLimits, counters: BrokerCounters) {
     this.#router = router;
     this.#limits = limits;
     this.#counters = counters;
+    this.#kept = new KeptBytes(limits.maxKeptBytes, () => this.#evict());
   }
 
   get(clientId: string): Session | undefined {
@@ -40,7 +43,7 @@ export class SessionStore {
     }
     const { inflightWindow, queueMessages, queueBytes, queuePolicy } = this.#limits;
     const queue = { maxMessages: queueMessages, maxBytes: queueBytes, policy: queuePolicy };
-    const session = new Session(clientId, clean, inflightWindow, queue, this.#counters);
+    const session = new Session(clientId, clean, inflightWindow, queue, this.#kept, this.#counters);
     this.#sessions.set(clientId, session);
     return { session, present: false };
   }
@@ -53,17 +56,23 @@ export class SessionStore {
       return;
     }
     this.#absent.add(session);
-    if (this.#absent.size <= this.#limits.maxAbsentSessions) return;
-    for (const oldest of this.#absent) {
-      this.remove(oldest);
-      this.#counters.sessionsEvicted++;
-      break;
-    }
+    if (this.#absent.size > this.#limits.maxAbsentSessions) this.#evict();
   }
 
   remove(session: Session): void {
     this.#router.unsubscribeAll(session);
     this.#absent.delete(session);
+    session.end();
     if (this.#sessions.get(session.clientId) === session) this.#sessions.delete(session.clientId);
+  }
+
+  /** Gives up the session whose client is away longest; false when none is away. */
+  #evict(): boolean {
+    for (const oldest of this.#absent) {
+      this.remove(oldest);
+      this.#counters.sessionsEvicted++;
+      return true;
+    }
+    return false;
   }
 }

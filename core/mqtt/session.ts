@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, Inflight } from './inflight.ts';
-import { MessageQueue, type QueueLimits } from './message-queue.ts';
+import { type KeptBytes, MessageQueue, type QueueLimits } from './message-queue.ts';
 import type { PacketIdSet } from './packet-id-set.ts';
 import type { PublishFrame } from './publish-frame.ts';
 import type { RetainedMessage } from './retained.ts';
@@ -28,11 +28,13 @@ export class Session {
   connection: Connection | null = null;
   readonly #window: number;
   readonly #queueLimits: QueueLimits;
+  readonly #kept: KeptBytes;
   readonly #counters: BrokerCounters;
   #inflight: Inflight | null = null;
   #queue: MessageQueue | null = null;
   #retained: { message: RetainedMessage; qos: Qos }[] | null = null;
   #retainedNext = 0;
+  #ended = false;
   #lastId = 0;
   #view: Pick<ClientView, 'protocolLevel' | 'address' | 'keepAliveSeconds' | 'connectedMs'> | null = null;
 
@@ -41,12 +43,14 @@ export class Session {
     clean: boolean,
     window: number,
     queue: QueueLimits,
+    kept: KeptBytes,
     counters: BrokerCounters,
   ) {
     this.clientId = clientId;
     this.clean = clean;
     this.#window = window;
     this.#queueLimits = queue;
+    this.#kept = kept;
     this.#counters = counters;
   }
 
@@ -88,12 +92,28 @@ export class Session {
       return;
     }
     const queueIsEmpty = this.#queue === null || this.#queue.size === 0;
-    if (connection !== null && queueIsEmpty && this.#hasWindow() && connection.makeRoom()) {
+    const sends = connection !== null && queueIsEmpty && this.#hasWindow() && connection.makeRoom();
+    const refused = !sends && this.#queue?.refuses(frame.size) === true;
+    if (refused || (!(sends && this.clean) && !this.#kept.hasRoomFor(frame))) {
+      this.#counters.droppedOut++;
+      return;
+    }
+    // To make room, this very session may have been given up.
+    if (this.#ended) return;
+    if (sends) {
       this.#send(connection, frame, qos, 0);
       return;
     }
-    this.#queue ??= new MessageQueue(this.#queueLimits);
+    this.#queue ??= new MessageQueue(this.#queueLimits, this.#kept);
     this.#counters.droppedOut += this.#queue.push(frame.keep(), qos);
+  }
+
+  /** The session is over: what it kept is given up, and nothing is taken any more. */
+  end(): void {
+    this.#ended = true;
+    this.#inflight?.clear();
+    while (this.#queue !== null && this.#queue.size > 0) this.#queue.shift();
+    this.#retained = null;
   }
 
   /** Retained messages for a new subscription; `pump` sends them, the newest of each topic at that moment. */
@@ -164,7 +184,7 @@ export class Session {
   }
 
   #send(connection: Connection, frame: PublishFrame, qos: Qos, flags: number): void {
-    const inflight = (this.#inflight ??= new Inflight(this.#window));
+    const inflight = (this.#inflight ??= new Inflight(this.#window, this.#kept));
     const id = this.#nextId(inflight);
     // A clean session ends with its connection: nothing of it is ever sent again, so nothing is kept.
     inflight.add(id, qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, flags, this.clean ? null : frame.keep());
