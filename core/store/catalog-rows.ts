@@ -52,8 +52,11 @@ export class CatalogRows {
   }
 }
 
-/** Everything that is known at start. The latest reading of each series is one seek in the index of its readings. */
-export function loadCatalog(db: Database.Database): Catalog {
+/**
+ * Everything that is known at a start at `nowMs`. The latest reading of each series is one seek in the index of its
+ * readings, or two where it lies ahead of the present.
+ */
+export function loadCatalog(db: Database.Database, nowMs: number): Catalog {
   // A file whose making was cut short by a full disk has no tables yet.
   if (db.pragma('user_version', { simple: true }) === 0) return emptyCatalog();
   const devices = db.prepare('SELECT * FROM device ORDER BY id').all() as DeviceRow[];
@@ -70,6 +73,7 @@ export function loadCatalog(db: Database.Database): Catalog {
     lastValues: lastValues(
       db,
       series.map((row) => row.id),
+      nowMs,
     ),
   };
 }
@@ -86,9 +90,19 @@ export function emptyCatalog(): Catalog {
   };
 }
 
-function lastValues(db: Database.Database, ids: number[]): Catalog['lastValues'] {
+/** [t, v, received] */
+type LastRow = [number, number, number];
+
+/**
+ * The reading with the greatest time; but one from ahead of the present has given way to whatever came after it
+ * (docs/readings.md), and does so again after a restart.
+ */
+function lastValues(db: Database.Database, ids: number[], nowMs: number): Catalog['lastValues'] {
   const latest = db
-    .prepare('SELECT t, v, received FROM reading_head WHERE series = ? ORDER BY t DESC, seq DESC LIMIT 1')
+    .prepare(
+      `SELECT t, v, coalesce(received, t) FROM reading_head
+       WHERE series = ? AND t <= ? ORDER BY t DESC, seq DESC LIMIT 1`,
+    )
     .raw();
   const series = new Int32Array(ids.length);
   const t = new Float64Array(ids.length);
@@ -96,12 +110,16 @@ function lastValues(db: Database.Database, ids: number[]): Catalog['lastValues']
   const receivedMs = new Float64Array(ids.length);
   let length = 0;
   for (const id of ids) {
-    const row = latest.get(id) as [number, number, number | null] | undefined;
+    let row = latest.get(id, Infinity) as LastRow | undefined;
     if (row === undefined) continue;
+    if (row[0] > nowMs) {
+      const present = latest.get(id, nowMs) as LastRow | undefined;
+      if (present !== undefined && present[2] > row[2]) row = present;
+    }
     series[length] = id;
     t[length] = row[0];
     v[length] = row[1];
-    receivedMs[length++] = row[2] ?? row[0];
+    receivedMs[length++] = row[2];
   }
   return {
     series: series.slice(0, length),

@@ -78,7 +78,7 @@ async function answer(
       case 'messages':
         return newestMessages(connection.db, request.topic, request.limit);
       case 'catalog':
-        return loadCatalog(connection.db);
+        return loadCatalog(connection.db, Date.now());
       case 'check':
         return findDamage(connection.db, turn);
     }

@@ -26,6 +26,23 @@ const message: MessageRecord = {
 };
 
 describe('restart', () => {
+  it('shows no value from ahead of the present that another one has replaced since', async () => {
+    const folder = recordFolder();
+    const first = await openRecord(folder);
+    const nowMs = Date.now();
+    const ahead = nowMs + 3_600_000;
+    for (const id of [1, 2, 3]) first.putSeries(series(id));
+    first.addReadings(columns([1, ahead, 99], [2, nowMs - 9, 20], [3, ahead, 99]), nowMs - 5, false);
+    first.addReadings(columns([1, nowMs - 2, 20], [2, ahead, 99], [3, ahead + 1, 98]), nowMs, false);
+    await first.close();
+
+    const { lastValues } = (await openRecord(folder)).catalog;
+    expect([...lastValues.series]).toEqual([1, 2, 3]);
+    expect([...lastValues.v]).toEqual([20, 99, 98]);
+    expect([...lastValues.t]).toEqual([nowMs - 2, ahead, ahead + 1]);
+    expect([...lastValues.receivedMs]).toEqual([nowMs, nowMs, nowMs]);
+  });
+
   it('shows everything as before', async () => {
     const folder = recordFolder();
     const first = await openRecord(folder);

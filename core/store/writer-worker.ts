@@ -21,7 +21,7 @@ function open(message: Extract<ToWriter, { kind: 'open' }>): void {
   try {
     release();
     writer = new Writer(message.settings, message.seed);
-    const catalog = message.wantCatalog ? writer.loadCatalog() : null;
+    const catalog = message.wantCatalog ? writer.loadCatalog(Date.now()) : null;
     answer({ kind: 'opened', catalog, readings: writer.readings });
   } catch (error) {
     release();

@@ -48,8 +48,8 @@ export class Writer {
     return this.#readingCount;
   }
 
-  loadCatalog(): Catalog {
-    return loadCatalog(this.#db);
+  loadCatalog(nowMs: number): Catalog {
+    return loadCatalog(this.#db, nowMs);
   }
 
   /**
