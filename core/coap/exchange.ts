@@ -91,7 +91,6 @@ class Exchange implements TokenOwner, TransmissionWatcher {
     this.#peer.tokens.set(this.#token, this);
     this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     counters.requests++;
-    counters.exchanges++;
     try {
       this.#transmission = layer.outbox.send(this.#peer, { ...request, token }, this);
     } catch (error) {
@@ -153,7 +152,6 @@ class Exchange implements TokenOwner, TransmissionWatcher {
 
   #finish(): void {
     this.#done = true;
-    this.#context.counters.exchanges--;
     this.#responseDue.clear();
     this.#signal?.removeEventListener('abort', this.#onAbort);
     if (this.#peer.tokens.get(this.#token) === this) this.#peer.tokens.delete(this.#token);

@@ -82,6 +82,7 @@ export class Outbox {
       (one) => this.#due(one),
     );
     this.#open.add(transmission);
+    counters.exchanges = this.#open.size;
     peer.waiting.push(transmission);
     peer.lastUsedMs = this.#context.clock.monotonic();
     this.#pump(peer);
@@ -123,6 +124,7 @@ export class Outbox {
     }
     transmission.state = 'done';
     this.#open.delete(transmission);
+    this.#context.counters.exchanges = this.#open.size;
     this.#context.wheel.cancel(transmission);
     this.#endTurn(transmission);
     if (peer.waiting.length === 0) this.#stopIdWait(peer);

@@ -78,6 +78,7 @@ export interface CoapCounters {
   requests: number;
   /** Requests received and answered, duplicates not counted. */
   served: number;
+  /** Under way or waiting for their turn: requests, registrations of observations, pings. */
   exchanges: number;
   observations: number;
   notifications: number;

@@ -68,6 +68,8 @@ test('200 observations of a server that is gone do not keep a request waiting fo
   await net.settle();
   let failure = 'none yet';
   const message = endpoint.request(`${AUTHORITY}/asked`).catch((error: unknown) => (failure = codeOf(error)));
+  await net.settle();
+  expect(endpoint.counters.exchanges).toBe(201);
   // 14 s are the patience of the registration under way, then it is the turn of the request with its own 62 s.
   await pass(14_200);
   expect(observations.filter(({ state }) => state === 'retrying').length).toBe(200);
