@@ -9,6 +9,7 @@ import {
   readMoment,
   sameRange,
   zoomRange,
+  wholeMs,
 } from './range.ts';
 
 const HOUR = 3_600_000;
@@ -95,4 +96,8 @@ describe('the custom range', () => {
       range: { from: at(2026, 2, 9, 13, 0), to: at(2026, 2, 9, 14, 0) },
     });
   });
+});
+
+it('counts time marks from whole milliseconds', () => {
+  expect(wholeMs({ from: 1_000.4, to: 1_999.6 })).toEqual({ from: 1_000, to: 2_000 });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SeriesInfo } from '../../../../core/contract/devices.ts';
-import { firstShown, roundInterval, seriesLabel } from './series-names.ts';
+import { firstShown, roundInterval, seriesLabel, tileOrder } from './series-names.ts';
 
 function series(id: number, name: string, quantity: string | null): SeriesInfo {
   return { id, deviceId: 1, name, quantity, unit: '', last: null, intervalMs: null, staleAfterMs: 1_000 };
@@ -34,6 +34,12 @@ describe('series on the device page', () => {
       series(4, 'temperature', 'temperature'),
     ];
     expect(firstShown(all)).toEqual([4, 2]);
+  });
+
+  it('stand with the first shown in front, each where it was', () => {
+    const all = [series(1, 'battery', 'battery'), series(2, 'humidity', 'humidity'), series(3, 'x', null)];
+    all.push(series(4, 'temperature', 'temperature'));
+    expect(tileOrder(all).map(({ id }) => id)).toEqual([4, 2, 1, 3]);
   });
 
   it('begin with the first two of a device without climate, and with nothing of one without series', () => {

@@ -46,3 +46,9 @@ export function firstShown(all: readonly SeriesInfo[]): number[] {
 export function roundInterval(intervalMs: number | null): number | null {
   return intervalMs === null ? null : Number(intervalMs.toPrecision(2));
 }
+
+/** What is shown first stands first. The choice changes nothing: a tile that is pressed stays under the pointer. */
+export function tileOrder(all: readonly SeriesInfo[]): SeriesInfo[] {
+  const first = firstShown(all).flatMap((id) => all.find((one) => one.id === id) ?? []);
+  return [...first, ...all.filter((one) => !first.includes(one))];
+}
