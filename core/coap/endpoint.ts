@@ -176,6 +176,7 @@ export class CoapEndpoint {
   }
 
   #mustRun(): void {
-    if (!this.#running) throw coapError('coap.not_running', 'The CoAP endpoint is stopped.');
+    if (!this.#running)
+      throw coapError('coap.not_running', 'CoAP does not run: its listener could not start, or was stopped.');
   }
 }

@@ -74,17 +74,21 @@ export class CoapDesk {
 
   /** Starts every wanted observation, where the endpoint listens. One that cannot start says why, and stays wanted. */
   resume(): void {
+    let failed = 0;
+    let first = '';
     for (const [uri, entry] of this.#entries) {
       if (!entry.observed) continue;
       try {
         this.#observe(entry);
       } catch (error) {
-        this.#log.warn('an observation could not be resumed', { uri, error: messageOf(error) });
+        if (failed++ === 0) first = `${uri}: ${messageOf(error)}`;
         const observation = notRunning('ended', this.#clock.now(), messageOf(error));
         entry.view = { ...entry.view, observation };
         this.changed.emit(uri);
       }
     }
+    // One line, however many there are: with the port taken it is all of them.
+    if (failed > 0) this.#log.warn('observations could not be resumed', { count: failed, first });
   }
 
   get observations(): number {

@@ -166,8 +166,10 @@ it('observing an address of no device is refused at once, and leaves no resource
 });
 
 it('a station whose CoAP port is taken says so at each wanted observation, which can be cancelled', async () => {
-  device.resources.set('/t', { format: TEXT_PLAIN, text: '5' });
-  await rpc.call('coap.observe', { uri: `${device.authority}/t` });
+  for (const path of ['/t', '/u', '/v']) {
+    device.resources.set(path, { format: TEXT_PLAIN, text: '5' });
+    await rpc.call('coap.observe', { uri: device.authority + path });
+  }
   rpc.close();
   await station.stop();
   const holder = createSocket('udp4');
@@ -176,13 +178,13 @@ it('a station whose CoAP port is taken says so at each wanted observation, which
   try {
     await open({ coap: `127.0.0.1:${holder.address().port}` });
     const { resources } = await rpc.call('coap.resources', {});
-    expect(resources.map(({ observation }) => observation)).toMatchObject([
-      { state: 'ended', problem: expect.stringMatching(/stopped/) },
-    ]);
+    const down = { state: 'ended', problem: expect.stringMatching(/listener could not start/) };
+    expect(resources.map(({ observation }) => observation)).toMatchObject([down, down, down]);
+    expect(station.log().match(/could not be resumed/g)?.length).toBe(1);
     await expect(rpc.call('coap.observe', { uri: `${device.authority}/new` })).rejects.toMatchObject({
       code: 'coap.not_running',
     });
-    expect(await known()).toEqual(['/t']);
+    expect(await known()).toEqual(['/t', '/u', '/v']);
     const cancelled = await rpc.call('coap.cancelObserve', { uri: `${device.authority}/t` });
     expect(cancelled.observation).toBeNull();
   } finally {
@@ -191,5 +193,5 @@ it('a station whose CoAP port is taken says so at each wanted observation, which
   rpc.close();
   await station.stop();
   await open();
-  expect((await rpc.call('station.status', {})).coap.observations).toBe(0);
+  expect((await rpc.call('station.status', {})).coap.observations).toBe(2);
 });
