@@ -31,9 +31,16 @@ export function msOfTimeText(text: string): number {
   const match = ISO.exec(trimmed);
   if (match === null) return NaN;
   const [, date, time, fraction, zone] = match;
+  if (!isDay(date!)) return NaN;
   const seconds = time!.length === 5 ? `${time}:00` : time!;
   const wholeMs = Date.parse(`${date}T${seconds}${zoneOf(zone!)}`);
   return fraction === undefined ? wholeMs : wholeMs + Number(`0.${fraction.slice(1)}`) * 1_000;
+}
+
+/** `Date.parse` takes the 31st of February for the 3rd of March. */
+function isDay(date: string): boolean {
+  const ms = Date.parse(date);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
 function zoneOf(zone: string): string {
