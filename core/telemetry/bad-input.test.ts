@@ -3,6 +3,38 @@ import { describe, expect, test } from 'vitest';
 import { bench } from './catalog-for-tests.ts';
 
 describe('bad input', () => {
+  test('a unit is cut at 32 characters, told in JSON as in SenML', () => {
+    for (const payload of [
+      { value: 5, unit: 'u'.repeat(100_000) },
+      [{ n: 'x', u: 'u'.repeat(100_000), v: 1 }],
+    ]) {
+      const { mqtt, catalog } = bench();
+      mqtt('s7', JSON.stringify(payload));
+      expect(catalog.series.map(({ unit }) => unit)).toEqual(['u'.repeat(32)]);
+    }
+  });
+
+  test('a key too long for any name is left out with all below it, and not remembered', () => {
+    const { mqtt, catalog } = bench();
+    const key = 'k'.repeat(257);
+    expect(mqtt('s7', `{"${key}":1,"${key.slice(1)}":2}`)).toMatchObject({
+      outcome: { count: 1, leftOut: 1 },
+    });
+    expect(mqtt('s7', `{"${key}":{"a":1}}`).raw).toBe('series_limit');
+    expect(catalog.series).toHaveLength(1);
+  });
+
+  test('a remembered key keeps its own bytes and not the read buffer that it came in', () => {
+    const { telemetry, mqtt } = bench();
+    const payload = Buffer.from('{"aaa":1}');
+    mqtt('s7', payload);
+    payload.write('bbb', 2);
+    expect(mqtt('s7', payload).lines).toEqual(['s7 bbb 1']);
+    payload.write('aaa', 2);
+    expect(mqtt('s7', payload).lines).toEqual(['s7 aaa 1']);
+    expect(telemetry.counters.leftOut).toBe(0);
+  });
+
   test.each([
     ['nothing', 's7', '', 'empty'],
     ['blanks', 's7', ' \r\n\0', 'empty'],

@@ -19,6 +19,8 @@ const CLOSE_ARRAY = 0x5d;
 
 /** Keys one payload may add to the tree; numbers below further ones are left out. */
 const MAX_NEW_KEYS = 3_000;
+/** A longer key fits into no name of a series, so that it is not remembered either. */
+const LONGEST_KEY = 256;
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -165,9 +167,10 @@ export class JsonWalker {
     }
     const same = node.child(key);
     if (same !== undefined) return same;
-    if (this.newKeys >= MAX_NEW_KEYS) return null;
+    if (this.newKeys >= MAX_NEW_KEYS || key.length > LONGEST_KEY) return null;
     this.newKeys++;
-    return node.addChild(key, this.#bytes.slice(start, end));
+    // A copy: `slice` of a Buffer would be a view that keeps the whole read buffer in memory.
+    return node.addChild(key, new Uint8Array(this.#bytes.subarray(start, end)));
   }
 
   #itemOf(node: KeyNode | null, index: number): KeyNode | null {

@@ -1,3 +1,5 @@
+import { cutUnit } from './units.ts';
+
 /** SenML in JSON (RFC 8428). Only numbers become readings; texts, flags, data and sums alone are left out. */
 
 /** Numbers of a pack as columns. `tSeconds` is resolved (§4.6) and may be relative (§4.5.3). */
@@ -17,7 +19,6 @@ export interface SenmlPack {
 const SENML_VERSION = 10;
 /** Times below this many seconds are relative to now (§4.5.3). */
 const RELATIVE_BELOW_S = 2 ** 28;
-const LONGEST_UNIT = 32;
 /** Characters of base name and name together: a base name is repeated for every record. */
 const LONGEST_NAME = 1_024;
 
@@ -71,7 +72,7 @@ export function readSenml(json: unknown, maxValues: number): SenmlPack | null {
       pack.leftOut++;
     } else {
       pack.names.push(base.name + name);
-      pack.units.push(((own(record, 'u') as string | undefined) ?? base.unit).slice(0, LONGEST_UNIT));
+      pack.units.push(cutUnit((own(record, 'u') as string | undefined) ?? base.unit));
       pack.values.push(value);
       pack.tSeconds.push(base.time + ((own(record, 't') as number | undefined) ?? 0));
     }

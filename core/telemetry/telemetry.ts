@@ -13,7 +13,7 @@ import { looksLikeSenml, msOfSenmlTime, readSenml } from './senml.ts';
 import type { SenmlPack } from './senml.ts';
 import { SeriesFinder } from './series-finder.ts';
 import type { DecodeOutcome, RawReason, ReadingColumns, SeriesCatalog } from './types.ts';
-import { unitForQuantity, unitOfText } from './units.ts';
+import { cutUnit, unitForQuantity, unitOfText } from './units.ts';
 
 /** All since the station started. */
 export interface TelemetryCounters {
@@ -256,7 +256,10 @@ export class Telemetry {
     if (problem !== null) return problem;
     const deviceMs = this.#timeOfKeys(payload);
     this.#outcome.leftOut += json.leftOut;
-    if (json.count === 0) return json.notFinite > 0 ? 'not_finite' : 'not_numeric';
+    if (json.count === 0) {
+      if (json.notFinite > 0) return 'not_finite';
+      return json.leftOut > 0 ? 'series_limit' : 'not_numeric';
+    }
     const target = this.#shape(plan, payload);
     const refused = deviceMs !== undefined && !isPlausibleTime(deviceMs, receivedMs, this.#limits);
     const t = refused ? receivedMs : (deviceMs ?? receivedMs);
@@ -284,7 +287,8 @@ export class Telemetry {
   /** The plan for a payload with the keys that the walker just found. */
   #shape(plan: Plan, payload: Uint8Array): KeyShape {
     const json = this.#json;
-    const unitText = json.unitTextStart < 0 ? null : textAt(payload, json.unitTextStart, json.unitTextEnd);
+    const unitText =
+      json.unitTextStart < 0 ? null : cutUnit(textAt(payload, json.unitTextStart, json.unitTextEnd));
     const { shapes } = plan;
     for (let index = 0; index < shapes.length; index++) {
       const shape = shapes[index]!;

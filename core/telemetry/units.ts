@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /**
  * Units as people and devices write them, to the code that a series carries: the SenML registry (RFC 8428 §12.1,
  * RFC 8798 for the secondary ones) where it has one. `degF`, `psi`, `bar`, `ppb`, `l/min`, `m3/h` are not
@@ -68,6 +70,13 @@ unit('g/m3');
 unit('W/m2', 'W/m²');
 unit('Ohm', 'Ω', 'ohm');
 unit('N');
+
+const LONGEST_UNIT = 32;
+
+/** A unit as a payload tells it, cut where no unit goes on: a part of a long text would keep all of it in memory. */
+export function cutUnit(text: string): string {
+  return text.length <= LONGEST_UNIT ? text : Buffer.from(text.slice(0, LONGEST_UNIT)).toString();
+}
 
 /** The unit code that `text` stands for, or undefined when it is no unit that this table knows. */
 export function unitOfText(text: string): string | undefined {
