@@ -69,12 +69,18 @@ export class ListenerBoard {
   }
 }
 
+/** The system's own word for a failure, which a protocol's own error carries as its cause. */
+function systemCodeOf(error: unknown): unknown {
+  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
+  return cause?.code ?? code;
+}
+
 const PORT_FLAG: Record<ListenerName, string> = { mqtt: '--mqtt', coap: '--coap', http: '--http' };
 
 /** One line: which listener, which port, why, what to do. */
 async function explain(name: ListenerName, requested: HostPort, error: unknown): Promise<string> {
   const at = formatHostPort(requested);
-  const system = (error as { code?: unknown }).code;
+  const system = systemCodeOf(error);
   const label = name.toUpperCase();
   if (codeOf(error) === 'listen.port_taken' || system === 'EADDRINUSE') {
     const holder = await portHolder(name === 'coap' ? 'udp' : 'tcp', requested.port);

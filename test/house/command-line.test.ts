@@ -84,6 +84,17 @@ describe('serve', () => {
     expect(await station.stop()).toBe(0);
   });
 
+  it('says in one plain sentence that an address is none of this machine', async () => {
+    // 192.0.2.0/24 is for documentation (RFC 5737) and on no machine.
+    const station = await start({ mqtt: '192.0.2.1:0', http: '192.0.2.1:0' });
+    expect([station.ready.mqtt, station.ready.http]).toEqual([null, null]);
+    for (const name of ['MQTT', 'HTTP']) {
+      expect(station.log()).toContain(
+        `${name} cannot listen on 192.0.2.1:0: this machine has no such address. Use one of its own`,
+      );
+    }
+  });
+
   it('names a taken port and who holds it in one line, and starts the other listeners', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
