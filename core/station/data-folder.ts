@@ -1,12 +1,14 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 
 /**
  * Readings, messages and tokens are for the station's user alone, also in a data folder that others may enter. For the
  * whole process, because SQLite takes no mode for the files it makes.
  */
 export function keepFilesPrivate(): void {
-  process.umask(0o077);
+  // A thread may not set it (the desktop's tests run the host in one); a process of its own always can.
+  if (isMainThread) process.umask(0o077);
 }
 
 /** Where the platform keeps the data of an application, unless the operator names another folder. */
