@@ -32,13 +32,21 @@ export async function askAboutFailure(
     type: locked ? 'info' : 'error',
     title: 'Fieldstation',
     message: locked ? 'A station already runs on this data folder.' : 'The station does not run.',
-    detail: url === null ? failure.message : `${failure.message}\n\nIts console is at ${url.split('?')[0]}`,
+    detail: url === null ? failure.message : `${failure.message}\n\n${howToGetIn(url, failure)}`,
     buttons: answers.map((one) => LABELS[one]),
     defaultId: 0,
     cancelId: answers.length - 1,
     noLink: true,
   });
   return answers[answer] ?? 'quit';
+}
+
+/** The token itself goes into no address here: the system's browser is started with it in the sight of every user. */
+function howToGetIn(url: string, { detail }: HostFailure): string {
+  const address = `Its console is at ${url.split('?')[0]}`;
+  const { folder } = detail;
+  if (typeof folder !== 'string') return address;
+  return `${address} and asks for a token: "admin" in tokens.json in ${folder}.`;
 }
 
 /** True when the operator wants the station to stop. The safe answer is the default one. */

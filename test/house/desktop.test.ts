@@ -13,7 +13,7 @@ import { buildIfNeeded } from '../../scripts/build-all.ts';
 import { startDesktop } from '../support/desktop.ts';
 import type { Desktop } from '../support/desktop.ts';
 import type { StandInPage } from '../support/electron-standin/page.ts';
-import { temporaryFolder } from '../support/station-process.ts';
+import { startStation, temporaryFolder } from '../support/station-process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const DIST = join(ROOT, 'dist');
@@ -58,6 +58,23 @@ function connect(page: StandInPage): RpcClient {
 }
 
 describe('the desktop and its station', () => {
+  it('tells at a folder in use where the running station is and where its token lies, but not the token', async () => {
+    data = temporaryFolder();
+    const station = await startStation(data.path);
+    try {
+      const { electron } = await open(data.path);
+      const { options, answer } = await electron.nextDialog();
+      expect(options.detail).toContain(station.ready.http!);
+      expect(options.detail).toContain(`"admin" in tokens.json in ${data.path}`);
+      expect(options.detail).not.toContain(station.ready.token);
+      const ended = once(electron.app, 'quit');
+      answer('Quit');
+      await ended;
+    } finally {
+      await station.stop();
+    }
+  });
+
   it('serves the built console under its policy', async () => {
     data = temporaryFolder();
     const { electron, window } = await open(data.path);
