@@ -20,6 +20,7 @@ const HELP = `Fieldstation ${VERSION}
 
 async function main(args: string[]): Promise<number> {
   const [command = 'help', ...rest] = args;
+  if (rest.includes('--help') || rest.includes('-h')) return main(['help']);
   switch (command) {
     case 'serve':
       return (await import('./cli/serve.ts')).serve(rest);

@@ -152,6 +152,18 @@ describe('sign-in by link', () => {
     expect(bench.gateway.counters).toMatchObject({ wrongTokens: 5, throttled: 1 });
     expect(bench.lines.join('\n')).not.toContain(wrong);
   });
+
+  it('lets no page elsewhere use up the attempts of this machine with an image or a frame', async () => {
+    for (const destination of ['image', 'script', 'iframe', 'empty']) {
+      for (let attempt = 0; attempt < 3; attempt++) {
+        const embedded = await bench.ask(`/?token=${'x'.repeat(43)}`, { 'sec-fetch-dest': destination });
+        expect(embedded.status).toBe(403);
+      }
+    }
+    const right = `/?token=${bench.access.tokenOf('view')}`;
+    expect((await bench.ask(right, { 'sec-fetch-dest': 'document' })).status).toBe(303);
+    expect(bench.gateway.counters).toMatchObject({ wrongTokens: 0, throttled: 0 });
+  });
 });
 
 describe('sign-in by form', () => {

@@ -53,7 +53,16 @@ export class Routes {
     if (path === '/healthz') return plain(response, 200, 'ok\n');
     if (path === '/') {
       const token = new URLSearchParams(query).get('token');
-      if (token !== null) return this.#signInByLink(request, response, token);
+      if (token !== null) {
+        // An <img> or a script of any page could otherwise use up the attempts of this address. A link that a
+        // person follows is a document; programs send no such header (Fetch Metadata).
+        const destination = request.headers['sec-fetch-dest'];
+        if (destination !== undefined && destination !== 'document') {
+          counters.refusedOrigins++;
+          return plain(response, 403, 'A sign-in link is opened, not embedded.\n');
+        }
+        return this.#signInByLink(request, response, token);
+      }
     }
     const file = this.#files.get(path);
     if (file !== undefined) return sendFile(request, response, file);

@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { CodedError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -104,8 +104,24 @@ export function cannotOpen(folder: string, cause: unknown): CodedError {
 /** Makes the folder, for its owner alone; one that is there keeps its rights. Throws `store.cannot_open`. */
 export function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeLevels(resolve(folder));
   } catch (error) {
     throw cannotOpen(folder, error);
   }
+}
+
+/**
+ * Level by level from the nearest one that is there. Not `recursive: true`: below a file system that answers ENOENT
+ * to mkdir (`/proc`), Node's own loop climbs to a parent that exists and tries again, for ever.
+ */
+function makeLevels(folder: string): void {
+  const missing: string[] = [];
+  let level = folder;
+  while (!existsSync(level) && dirname(level) !== level) {
+    missing.push(level);
+    level = dirname(level);
+  }
+  for (const name of missing.reverse()) mkdirSync(name, { mode: 0o700 });
+  // A file in the place of the folder is told as such by the system.
+  if (!statSync(folder).isDirectory()) throw new Error(`ENOTDIR: ${folder} is not a folder`);
 }

@@ -105,6 +105,13 @@ describe('a range that does not fit', () => {
     for (const t of [...one!.t, ...two!.t]) expect(t % one!.bucketMs).toBe(0);
   });
 
+  it('counts the bucket that a fraction too small for a difference begins', async () => {
+    const ask = recordOf(columns([1, 1, 0], [1, -5e-324, 0], [1, 0, 0]));
+    const [found] = await ask({ series: [1], from: -1e6, to: 1e6, maxPoints: 2 });
+    expect(found!.t.length).toBeLessThanOrEqual(2);
+    expect(found!.total).toBe(3);
+  });
+
   it('never gives more rows than asked for, loses no reading and keeps the band around the mean', async () => {
     await fc.assert(
       fc.asyncProperty(

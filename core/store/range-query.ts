@@ -29,7 +29,9 @@ export async function queryRange(
   const large = request.series.filter((_, i) => results[i] === null);
   const extent = extentOf(db, large, request);
   // One bucket fewer than points, because an aligned grid can overlap the range at both ends.
-  const bucketMs = Math.max(1, Math.ceil((extent.to - extent.from) / Math.max(1, request.maxPoints - 1)));
+  let bucketMs = Math.max(1, Math.ceil((extent.to - extent.from) / Math.max(1, request.maxPoints - 1)));
+  // The difference of two times is rounded, and may hide the bucket that a tiny fraction before zero begins.
+  while (bucketsIn(extent, bucketMs) > Math.max(2, request.maxPoints)) bucketMs++;
   const filled: SeriesColumns[] = [];
   for (const [i, id] of request.series.entries()) {
     filled.push(results[i] ?? (await readBuckets(db, id, extent, bucketMs, turn)));
@@ -67,6 +69,10 @@ function extentOf(db: Database.Database, ids: number[], range: RangeRequest): { 
   return { from, to };
 }
 
+function bucketsIn(extent: { from: number; to: number }, bucketMs: number): number {
+  return Math.floor(extent.to / bucketMs) - Math.floor(extent.from / bucketMs) + 1;
+}
+
 async function readBuckets(
   db: Database.Database,
   id: number,
@@ -75,7 +81,7 @@ async function readBuckets(
   turn: Turn,
 ): Promise<SeriesColumns> {
   const first = Math.floor(extent.from / bucketMs);
-  const count = Math.floor(extent.to / bucketMs) - first + 1;
+  const count = bucketsIn(extent, bucketMs);
   const t = new Float64Array(count);
   const v = new Float64Array(count);
   const min = new Float64Array(count);
@@ -91,7 +97,10 @@ async function readBuckets(
   let stretchStart = performance.now();
   for (let i = 0; i < count; i++) {
     const start = (first + i) * bucketMs;
-    const row = bucket.get(id, Math.max(start, extent.from), start + bucketMs, extent.to) as number[];
+    // The outer buckets end where the range does, not where a rounded product says: no reading falls between.
+    const from = i === 0 ? extent.from : start;
+    const end = i === count - 1 ? Infinity : start + bucketMs;
+    const row = bucket.get(id, from, end, extent.to) as number[];
     if (row[0]! > 0) {
       total += row[0]!;
       t[length] = start;

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -144,6 +144,25 @@ describe('serve', () => {
     await first.kill9();
     const third = await start();
     expect(third.ready.token).toBe(first.ready.token);
+  });
+
+  it('says at once that a data folder cannot be made, wherever it is asked for', async () => {
+    const file = join(folder.path, 'file');
+    writeFileSync(file, '');
+    for (const data of ['/proc/nope', '/proc/nope/deep', file, join(file, 'below')]) {
+      const result = await runCli(['serve', '--data', data, '--mqtt', ':0', '--coap', ':0', '--http', ':0']);
+      expect(result.code).toBe(1);
+      expect(result.stderr).toMatch(/^store\.cannot_open/);
+      expect(result.stderr).toContain(data);
+    }
+  });
+
+  it('makes a data folder several levels deep, for its owner alone', async () => {
+    const deep = join(folder.path, 'with blanks', 'ünter', 'data');
+    const station = await startStation(deep);
+    stations.push(station);
+    if (process.platform !== 'win32') expect(statSync(deep).mode & 0o077).toBe(0);
+    expect(await station.stop()).toBe(0);
   });
 
   it('refuses flags and addresses that it does not understand', async () => {
