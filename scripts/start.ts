@@ -1,9 +1,9 @@
 /** `npm start`: builds if needed, then the desktop where it can run, else the same station with the console in the browser. */
 import '../core/base/node-version.ts';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { BuildError, buildIfNeeded } from './build-all.ts';
+import { hashSources, isFresh } from './build-stamp.ts';
 import { chooseShell, consoleAddress, findElectronBinary } from './start-choice.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -67,8 +67,17 @@ async function runHeadless(args: string[]): Promise<void> {
   await import('../core/cli.ts');
 }
 
-try {
-  await buildIfNeeded(ROOT, say);
+/** Builds in a process of its own: a bundler's memory must not stay with a station that runs for months. */
+function buildIfNeeded(): boolean {
+  if (isFresh(ROOT, hashSources(ROOT))) return true;
+  say('Building Fieldstation, this takes a few seconds ...');
+  const build = [join(ROOT, 'scripts', 'launch.mjs'), join(ROOT, 'scripts', 'build.ts')];
+  return (
+    spawnSync(process.execPath, build, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
+  );
+}
+
+if (buildIfNeeded()) {
   const electronBinary = findElectronBinary(ROOT, process.env, process.platform);
   const choice = chooseShell({
     platform: process.platform,
@@ -80,8 +89,6 @@ try {
   say(choice.line);
   if (choice.mode === 'desktop') runDesktop(electronBinary!, choice.args);
   else await runHeadless(choice.args);
-} catch (error) {
-  if (!(error instanceof BuildError)) throw error;
-  say(error.message);
+} else {
   process.exitCode = 1;
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
-import { inodesOnPort, portHolder } from './port-holder.ts';
+import { inodesOnPort, portHolder, programName } from './port-holder.ts';
 
 it('finds listening sockets only, in the kernel table', () => {
   const table = [
@@ -22,4 +22,14 @@ it.runIf(process.platform === 'linux')('names the process that holds a port', as
   expect(await portHolder('tcp', port)).toMatch(new RegExp(`\\(pid ${process.pid}\\)$`));
   await new Promise((resolve) => server.close(resolve));
   expect(await portHolder('tcp', port)).toBeNull();
+});
+
+it('names a program by its file, an interpreter by its script too, and nothing of the other arguments', () => {
+  expect(programName('/usr/sbin/mosquitto\0-c\0/etc/mosquitto.conf\0')).toBe('mosquitto');
+  expect(programName('/usr/bin/node\0--inspect\0/opt/app/server.mjs\0--password\0x\0')).toBe(
+    'node server.mjs',
+  );
+  expect(programName('python3.11\0-u\0broker.py\0')).toBe('python3.11 broker.py');
+  expect(programName('bash\0-c\0secret words\0')).toBe('bash');
+  expect(programName('')).toBe('');
 });

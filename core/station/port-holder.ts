@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 
 /**
  * Who holds a local port, as `name (pid N)`, or null where the system does not tell: other platforms than Linux,
@@ -34,6 +35,18 @@ export function inodesOnPort(table: string, protocol: 'tcp' | 'udp', port: numbe
   return found;
 }
 
+/**
+ * Program of a `/proc/PID/cmdline`: its file name, and for an interpreter the script's too. Never more: other
+ * arguments may be secrets.
+ */
+export function programName(commandLine: string): string {
+  const [program = '', ...rest] = commandLine.split('\0');
+  const name = basename(program);
+  const script = rest.find((word) => word !== '' && !word.startsWith('-'));
+  const interpreter = /^(node|python|java|ruby|perl|sh|bash)[\d.]*$/.test(name);
+  return interpreter && script?.includes('.') === true ? `${name} ${basename(script)}` : name;
+}
+
 async function processWithSocket(inodes: Set<string>): Promise<string | null> {
   const links = new Set([...inodes].map((inode) => `socket:[${inode}]`));
   for (const pid of await readdir('/proc')) {
@@ -42,8 +55,8 @@ async function processWithSocket(inodes: Set<string>): Promise<string | null> {
     for (const descriptor of descriptors) {
       const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
       if (!links.has(target)) continue;
-      const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
-      return `${name.trim() || 'a process'} (pid ${pid})`;
+      const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return `${programName(line) || 'a process'} (pid ${pid})`;
     }
   }
   return null;
