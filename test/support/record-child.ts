@@ -10,8 +10,8 @@ import { columns } from './records.ts';
 const [folder = '', mode = 'hold'] = process.argv.slice(2);
 const record = await Record.open(folder, { log: silentLog });
 record.updateRunning({ http: 'http://127.0.0.1:8080' });
-process.stdout.write('open\n');
 process.on('SIGTERM', () => void record.close());
+process.stdout.write('open\n');
 
 if (mode === 'append') {
   let next = record.status().committedReadings;
