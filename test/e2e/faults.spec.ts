@@ -37,9 +37,9 @@ test('a full disk is an alarm; live values flow, nothing acknowledged is lost, a
   const context = await chromiumBrowser.newContext({ viewport: { width: 1366, height: 768 } });
   const publisher = await connect(station);
   try {
+    await publisher.publishAsync('plant/room1/sensor7/temperature', '20', { qos: 1 });
     const page = await context.newPage();
     await page.goto(`${station.ready.http}/?token=${station.ready.token}#/devices`);
-    await publisher.publishAsync('plant/room1/sensor7/temperature', '20', { qos: 1 });
 
     // Raw messages of 100 KB until the disk has no room: their acknowledgements stop coming.
     const acknowledged: number[] = [];
