@@ -69,11 +69,12 @@ test('a full disk is an alarm; live values flow, nothing acknowledged is lost, a
     await expect.poll(() => late, { timeout: 30_000 }).toBe(true);
     expect(acknowledged).toHaveLength(400);
     await expect(strip).not.toContainText(/disk full/i);
-    const { stdout } = await station.cli(
+    const { stdout, stderr } = await station.cli(
       'call',
       'readings.query',
       '{"series":"plant/room1/sensor7/temperature"}',
     );
+    expect(stderr).toBe('');
     expect(JSON.parse(stdout).series[0].v).toEqual([20, 33]);
   } finally {
     await publisher.endAsync(true);
