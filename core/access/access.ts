@@ -72,8 +72,12 @@ export class Access {
   }
 }
 
+/** Never with a dash in front: `--token -abc` is no value to most command lines. */
 function newToken(): string {
-  return randomBytes(TOKEN_BYTES).toString('base64url');
+  for (;;) {
+    const token = randomBytes(TOKEN_BYTES).toString('base64url');
+    if (!token.startsWith('-')) return token;
+  }
 }
 
 function digestOf(text: string): Buffer {

@@ -29,6 +29,15 @@ describe('serve flags', () => {
     },
   );
 
+  it('takes a value that begins with a dash, as one token in 64 does', () => {
+    const { values, words } = flags(['call', '--token', '-x9', '--http', 'http://a'], ['token', 'http']);
+    expect({ ...values }).toEqual({ token: '-x9', http: 'http://a' });
+    expect(words).toEqual(['call']);
+    expect(flags(['--token=-x9'], ['token']).values['token']).toBe('-x9');
+    expect(() => flags(['--token', '--http', 'x'], ['token', 'http'])).toThrow(CodedError);
+    expect(() => flags(['--token'], ['token'])).toThrow(CodedError);
+  });
+
   it('refuses a flag that it does not know', () => {
     expect(() => flags(['--mqqt', 'x'], ['mqtt'])).toThrow(/mqqt/);
   });

@@ -28,7 +28,7 @@ export function flags(
 ): { values: Record<string, string | undefined>; words: string[] } {
   try {
     const { values, positionals } = parseArgs({
-      args,
+      args: withJoinedValues(args, names),
       allowPositionals: true,
       options: Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
     });
@@ -36,4 +36,21 @@ export function flags(
   } catch (error) {
     throw new CodedError('options.unknown_flag', messageOf(error));
   }
+}
+
+/**
+ * `--flag VALUE` as `--flag=VALUE`: the parser takes a value that begins with a dash for another flag, and a token may
+ * well begin with one.
+ */
+function withJoinedValues(args: string[], names: string[]): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const value = args[i + 1];
+    const named = names.some((name) => args[i] === `--${name}`);
+    if (named && value !== undefined && !names.some((name) => value.split('=')[0] === `--${name}`)) {
+      joined.push(`${args[i]}=${value}`);
+      i++;
+    } else joined.push(args[i]!);
+  }
+  return joined;
 }
