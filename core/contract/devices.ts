@@ -13,7 +13,7 @@ export interface SeriesInfo {
   unit: string;
   /** Latest value; null until there is one. */
   last: LastValue | null;
-  /** Smoothed distance between readings in ms; null until two have come. */
+  /** Smoothed distance between arrivals in ms (docs/readings.md); null until it is known. */
   intervalMs: number | null;
   /** Age past which the value counts as stale, from `intervalMs` by a stated rule. */
   staleAfterMs: number;

@@ -1,5 +1,5 @@
 import type { DeviceRow, Protocol, SeriesInfo } from '../contract/devices.ts';
-import { smoothedInterval, staleAfter } from './arrivals.ts';
+import { Rhythm, staleAfter } from './arrivals.ts';
 import type { KeptDevice, KeptSeries } from './records.ts';
 
 /** A series as it is kept in memory. Changed in place on the hot path; screens get copies. */
@@ -13,9 +13,8 @@ export class SeriesState {
   t = 0;
   v = 0;
   receivedMs = 0;
-  intervalMs: number | null = null;
-  /** Receipt of the newest reading since the station started, 0 before the first. */
-  #arrivedMs = 0;
+  /** Of arrivals since the station started. */
+  readonly #rhythm = new Rhythm();
 
   constructor(device: DeviceState, kept: KeptSeries) {
     this.device = device;
@@ -31,11 +30,7 @@ export class SeriesState {
    */
   take(t: number, v: number, receivedMs: number): void {
     if (!this.hasValue || t >= this.t || this.t > receivedMs) this.setValue(t, v, receivedMs);
-    const distanceMs = receivedMs - this.#arrivedMs;
-    if (this.#arrivedMs > 0 && distanceMs > 0) {
-      this.intervalMs = smoothedInterval(this.intervalMs, distanceMs);
-    }
-    this.#arrivedMs = receivedMs;
+    this.#rhythm.arrive(receivedMs);
   }
 
   setValue(t: number, v: number, receivedMs: number): void {
@@ -53,8 +48,8 @@ export class SeriesState {
       quantity: this.quantity,
       unit: this.unit,
       last: this.hasValue ? { t: this.t, v: this.v, receivedMs: this.receivedMs } : null,
-      intervalMs: this.intervalMs,
-      staleAfterMs: staleAfter(this.intervalMs),
+      intervalMs: this.#rhythm.intervalMs,
+      staleAfterMs: staleAfter(this.#rhythm.intervalMs),
     };
   }
 
