@@ -1,6 +1,6 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import mqtt from 'mqtt';
-import { expect, test } from './launchers.ts';
+import { arrival, expect, test } from './launchers.ts';
 import type { Desk } from './launchers.ts';
 
 /** A small plant: enough rows, values and topics to fill every page. */
@@ -16,6 +16,7 @@ async function plant(desk: Desk): Promise<void> {
   sends.push(client.publishAsync('plant/room1/door', 'open', { qos: 1, retain: true }));
   await Promise.all(sends);
   await client.endAsync();
+  await arrival(desk.page);
 }
 
 const PAGES = [

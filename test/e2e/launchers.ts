@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { test as base, chromium, _electron as electron } from '@playwright/test';
+import { test as base, chromium, _electron as electron, expect } from '@playwright/test';
 import type { Browser, Page } from '@playwright/test';
 import { createClient } from '../../core/rpc/client.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
@@ -83,6 +83,7 @@ async function inChromium(
     const page = await context.newPage();
     const faults = watchPage(page, new URL(station.ready.http!).host);
     await page.goto(`${station.ready.http}/?token=${station.ready.token}`);
+    await page.getByTestId('first-run').waitFor();
     const { mqtt, coap, http } = station.ready;
     await use({
       page,
@@ -119,7 +120,7 @@ async function inElectron(
     const page = await app.firstWindow();
     await page.setViewportSize({ width: 1366, height: 768 });
     const faults = watchPage(page, 'console');
-    await page.getByTestId('alarm-strip').waitFor();
+    await page.getByTestId('first-run').waitFor();
     const { http } = JSON.parse(readFileSync(join(dataFolder, 'running.json'), 'utf8')) as { http: string };
     const tokens = JSON.parse(readFileSync(join(dataFolder, 'tokens.json'), 'utf8')) as { admin: string };
     const client = () => createClient(() => connectWebSocket(rpcUrlOf(http), tokens.admin));
@@ -158,4 +159,12 @@ function watchPage(page: Page, ownHost: string): string[] {
   return faults;
 }
 
-export { expect } from '@playwright/test';
+/**
+ * Waits until the screen, which began on the first-run page, knows of a device. A page that is opened before that
+ * rightly goes on waiting for the first one.
+ */
+export async function arrival(page: Page): Promise<void> {
+  await expect(page.getByTestId('first-run').getByText(/(It is|are) here/)).toBeVisible();
+}
+
+export { expect };

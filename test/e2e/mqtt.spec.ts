@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { missingPeers, runPeer } from '../support/peers.ts';
-import { expect, test } from './launchers.ts';
+import { arrival, expect, test } from './launchers.ts';
 import type { Desk } from './launchers.ts';
 import { painted } from './paint.ts';
 
@@ -95,6 +95,7 @@ test('a stopped station is a banner over values marked old; back again, everythi
   const { page } = desk;
   publish(desk, 'plant/room1/sensor7', '{"temp":21.5,"rh":48}', 1);
   publish(desk, 'plant/room1/door', 'open', 1);
+  await arrival(page);
   await page.goto(new URL('#/devices', page.url()).href);
   const value = page.getByTestId('device-row').getByTestId('value-temperature');
   await expect(value).toContainText('21.5');
