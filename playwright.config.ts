@@ -13,6 +13,7 @@ export default defineConfig({
   use: { viewport: { width: 1366, height: 768 }, screenshot: 'only-on-failure', trace: 'retain-on-failure' },
   projects: [
     { name: 'chromium', metadata: { launcher: 'chromium' } },
-    { name: 'electron', metadata: { launcher: 'electron' } },
+    // Faults of the host are no matter of the shell: they are shown once, in Chromium.
+    { name: 'electron', metadata: { launcher: 'electron' }, testIgnore: 'faults.spec.ts' },
   ],
 });

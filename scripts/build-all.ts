@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { build } from 'vite';
-import { hashSources, isFresh, writeStamp } from './build-stamp.ts';
+import { hashSources, writeStamp } from './build-stamp.ts';
 import { buildTargets, missingSources } from './build-targets.ts';
 import type { BuildTarget } from './build-targets.ts';
 
@@ -51,11 +51,4 @@ async function buildTarget(root: string, target: BuildTarget): Promise<void> {
     const why = error instanceof Error ? error.message : String(error);
     throw new BuildError(`${target.name} could not be built: ${stripVTControlCharacters(why)}`);
   }
-}
-
-/** Builds when the sources have changed since the last build, or outputs are gone. */
-export async function buildIfNeeded(root: string, say: (line: string) => void): Promise<void> {
-  if (isFresh(root, hashSources(root))) return;
-  say('Building Fieldstation, this takes a few seconds ...');
-  await buildAll(root, say);
 }

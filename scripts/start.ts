@@ -1,9 +1,9 @@
 /** `npm start`: builds if needed, then the desktop where it can run, else the same station with the console in the browser. */
 import '../core/base/node-version.ts';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { hashSources, isFresh } from './build-stamp.ts';
+import { buildIfNeeded } from './build-if-needed.ts';
 import { chooseShell, consoleAddress, findElectronBinary } from './start-choice.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -67,17 +67,7 @@ async function runHeadless(args: string[]): Promise<void> {
   await import('../core/cli.ts');
 }
 
-/** Builds in a process of its own: a bundler's memory must not stay with a station that runs for months. */
-function buildIfNeeded(): boolean {
-  if (isFresh(ROOT, hashSources(ROOT))) return true;
-  say('Building Fieldstation, this takes a few seconds ...');
-  const build = [join(ROOT, 'scripts', 'launch.mjs'), join(ROOT, 'scripts', 'build.ts')];
-  return (
-    spawnSync(process.execPath, build, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0
-  );
-}
-
-if (buildIfNeeded()) {
+if (buildIfNeeded(ROOT, say)) {
   const electronBinary = findElectronBinary(ROOT, process.env, process.platform);
   const choice = chooseShell({
     platform: process.platform,

@@ -7,7 +7,7 @@ import mqtt from 'mqtt';
 import type { MqttClient } from 'mqtt';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
-import { expect, test } from './launchers.ts';
+import { expect, skipIf, test } from './launchers.ts';
 
 /** Why a small disk of our own cannot be had here, or null. */
 function noMount(): string | null {
@@ -23,10 +23,8 @@ async function connect(station: StationProcess): Promise<MqttClient> {
 test('a full disk is an alarm; live values flow, nothing acknowledged is lost, and it heals by itself', async ({
   chromiumBrowser,
 }, info) => {
-  test.skip(info.project.name !== 'chromium', 'a fault of the host, not of the shell');
   const reason = noMount();
-  if (reason !== null) process.stdout.write(`skipped: ${reason}\n`);
-  test.skip(reason !== null, reason ?? '');
+  skipIf(reason !== null, reason ?? '');
 
   const folder = temporaryFolder();
   const disk = join(folder.path, 'disk');
@@ -87,8 +85,7 @@ test('a full disk is an alarm; live values flow, nothing acknowledged is lost, a
 
 test('a taken port is shown in the console with what to do, and the rest works', async ({
   chromiumBrowser,
-}, info) => {
-  test.skip(info.project.name !== 'chromium', 'a fault of the host, not of the shell');
+}) => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as AddressInfo;
@@ -109,10 +106,7 @@ test('a taken port is shown in the console with what to do, and the rest works',
   }
 });
 
-test('a damaged record is set aside, never deleted, and the console says so', async ({
-  chromiumBrowser,
-}, info) => {
-  test.skip(info.project.name !== 'chromium', 'a fault of the host, not of the shell');
+test('a damaged record is set aside, never deleted, and the console says so', async ({ chromiumBrowser }) => {
   const folder = temporaryFolder();
   writeFileSync(join(folder.path, 'record.db'), 'this was never a database, but somebody may want it back');
   const station = await startStation(folder.path);

@@ -159,6 +159,12 @@ function watchPage(page: Page, ownHost: string): string[] {
   return faults;
 }
 
+/** Skips the scenario and prints why: Playwright's list shows that it was skipped, but not the reason. */
+export function skipIf(condition: boolean, reason: string): void {
+  if (condition) process.stdout.write(`skipped: ${reason}\n`);
+  test.skip(condition, reason);
+}
+
 /**
  * Waits until the screen, which began on the first-run page, knows of a device. A page that is opened before that
  * rightly goes on waiting for the first one.

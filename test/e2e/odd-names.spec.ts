@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import mqtt from 'mqtt';
-import { expect, test } from './launchers.ts';
+import { expect, skipIf, test } from './launchers.ts';
 import type { Desk } from './launchers.ts';
 
 async function publish(desk: Desk, messages: Record<string, string>): Promise<void> {
@@ -94,7 +94,7 @@ test('the CoAP address names the server that is on the screen', async ({ desk })
 });
 
 test('who may only look is told so where actions are', async ({ desk }) => {
-  test.skip(desk.power === null, 'the desktop hands its screens over by port');
+  skipIf(desk.power === null, 'the desktop hands its screens over by port');
   const { page } = desk;
   const { view } = JSON.parse(readFileSync(join(desk.dataFolder, 'tokens.json'), 'utf8')) as { view: string };
   await page.goto(`http://127.0.0.1:${desk.port('http')}/?token=${view}#/coap`);

@@ -9,7 +9,7 @@ import { createClient } from '../../core/rpc/client.ts';
 import { connectMessagePort } from '../../core/rpc/message-port-client.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import type { StationStatus } from '../../core/contract/station.ts';
-import { buildIfNeeded } from '../../scripts/build-all.ts';
+import { buildIfNeeded } from '../../scripts/build-if-needed.ts';
 import { startDesktop } from '../support/desktop.ts';
 import type { Desktop } from '../support/desktop.ts';
 import type { StandInPage } from '../support/electron-standin/page.ts';
@@ -24,7 +24,7 @@ const desktops: Desktop[] = [];
 const clients: RpcClient[] = [];
 
 beforeAll(async () => {
-  await buildIfNeeded(ROOT, () => undefined);
+  expect(buildIfNeeded(ROOT, () => undefined)).toBe(true);
 }, 60_000);
 afterEach(async () => {
   for (const client of clients.splice(0)) client.close();

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildIfNeeded } from '../../scripts/build-all.ts';
+import { buildIfNeeded } from '../../scripts/build-if-needed.ts';
 import { readFuses, writeStandInDistribution } from '../support/electron-distribution.ts';
 
 interface Asar {
@@ -32,7 +32,7 @@ let packed: string[];
 
 beforeAll(async () => {
   if (!onLinux) return;
-  await buildIfNeeded(ROOT, () => undefined);
+  expect(buildIfNeeded(ROOT, () => undefined)).toBe(true);
   folder = mkdtempSync(join(tmpdir(), 'fieldstation-dist-'));
   const electron = join(folder, 'electron');
   const { version } = require('electron/package.json') as { version: string };

@@ -6,7 +6,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildIfNeeded } from '../../scripts/build-all.ts';
+import { buildIfNeeded } from '../../scripts/build-if-needed.ts';
 import { stopChild } from '../support/peers.ts';
 import { temporaryFolder } from '../support/station-process.ts';
 
@@ -18,7 +18,7 @@ const onLinux = process.platform === 'linux';
 let folder: { path: string; remove(): void };
 let child: ChildProcess | undefined;
 
-beforeAll(() => buildIfNeeded(ROOT, () => undefined), 60_000);
+beforeAll(() => expect(buildIfNeeded(ROOT, () => undefined)).toBe(true), 60_000);
 beforeEach(() => {
   folder = temporaryFolder();
 });
