@@ -1,6 +1,8 @@
 /** Everything a screen may ask. Add a method here first; the host then refuses to start without its handler. */
 import * as v from 'valibot';
 import { method } from './define.ts';
+import { boundedList } from './lists.ts';
+import { brokerMethods } from './methods-broker.ts';
 import { COAP_METHODS } from './coap.ts';
 import type { CoapDiscovery, CoapResource, CoapResponseView } from './coap.ts';
 import type { DeviceDetail, DeviceRow, SeriesInfo } from './devices.ts';
@@ -27,16 +29,6 @@ const payload = v.union([
   }),
 ]);
 
-/** A list whose length is known to be right before any element is looked at: a message may bring millions. */
-export function boundedList<const Item extends v.GenericSchema>(item: Item, least: number, most: number) {
-  return v.pipe(
-    v.custom<v.InferInput<Item>[]>(Array.isArray, 'a list is needed'),
-    v.minLength(least),
-    v.maxLength(most),
-    v.array(item),
-  );
-}
-
 /** A series by its number, or by `DEVICE_KEY/NAME` as people write it. */
 export const seriesRef = v.union([id, v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))]);
 
@@ -57,6 +49,8 @@ export const topicTreeParams = {
 };
 
 export const methods = {
+  ...brokerMethods,
+
   'station.info': method<StationInfo>()('view', v.object({})),
   'station.status': method<StationStatus>()('view', v.object({})),
 

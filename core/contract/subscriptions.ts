@@ -1,10 +1,15 @@
 /** Everything a screen may hear. A subscription gets one snapshot, then coalesced deltas. */
 import * as v from 'valibot';
 import { topic } from './define.ts';
-import { boundedList, seriesRef, topicTreeParams } from './methods.ts';
+import { boundedList } from './lists.ts';
+import { seriesRef, topicTreeParams } from './methods.ts';
+import type { ClientsDelta, ClientsSnapshot } from './broker.ts';
 import type { CoapDelta, CoapSnapshot } from './coap.ts';
 import type { DevicesDelta, DevicesSnapshot } from './devices.ts';
+import type { MqttListenerStatus } from './listeners.ts';
 import type { ReadingsDelta, ReadingsSnapshot } from './readings.ts';
+import type { RetainedStatus } from './retained.ts';
+import type { SecuritySnapshot } from './security.ts';
 import type { StationStatus } from './station.ts';
 import type { TopicsDelta, TopicsSnapshot } from './topics.ts';
 
@@ -20,6 +25,14 @@ export const subscriptions = {
     'view',
     v.object({ authority: v.optional(v.pipe(v.string(), v.maxLength(512))) }),
   ),
+  /** Sessions of the broker; a delta holds those that changed. */
+  clients: topic<ClientsSnapshot, ClientsDelta>()('view', v.object({})),
+  listeners: topic<{ listeners: MqttListenerStatus[] }, { listeners: MqttListenerStatus[] }>()(
+    'view',
+    v.object({}),
+  ),
+  retained: topic<RetainedStatus, RetainedStatus>()('view', v.object({})),
+  security: topic<SecuritySnapshot, SecuritySnapshot>()('admin', v.object({})),
 } as const;
 
 export type Subscriptions = typeof subscriptions;

@@ -1,3 +1,5 @@
+import type { MessageProperties } from './broker.ts';
+
 /** The topic tree. The host keeps the tree; a screen sees the nodes that it expanded. */
 
 export interface TopicMessage {
@@ -65,6 +67,8 @@ export interface TopicDetail {
   payloadBytes: number;
   /** Series that the topic feeds. */
   seriesIds: number[];
+  /** MQTT 5 properties of the last message. */
+  properties: MessageProperties;
   /** Why the last payload is shown raw, or null when readings came of it: `not_numeric`, `too_large`, ... */
   rawReason: string | null;
 }

@@ -1,7 +1,25 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { ProtocolLevel } from './codec/packet.ts';
+import type { BrokerJournal } from './journal.ts';
 import type { QueuePolicy } from './message-queue.ts';
+import type { ClientLimits, ConnectionOrigin } from './origin.ts';
 import type { PublishIntake } from './types.ts';
+
+export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
+  maxConnections: 10_000,
+  maxPacketBytes: 1_048_576,
+  receiveMaximum: 1_000,
+  topicAliasMaximum: 10,
+  outboundAliases: 10,
+  maxSubscriptions: 10_000,
+  maxTopicLevels: 200,
+  publishRate: 0,
+  queueMessages: 1_000,
+  queueBytes: 16_777_216,
+  maxSessionExpirySeconds: 0xffff_ffff,
+  serverKeepAliveSeconds: 0,
+};
 
 /** Every bound of the broker. What happens beyond each is said where it is enforced, and counted. */
 export interface BrokerLimits {
@@ -68,27 +86,63 @@ export interface ConnectRequest {
   clientId: string;
   username: string | null;
   password: Uint8Array | null;
+  /** `host:port` of the peer. */
   address: string;
+  protocolLevel: ProtocolLevel;
+  origin: ConnectionOrigin;
+}
+
+/** Who a client is and what it may use. */
+export interface Admission {
+  /** The user that ACL rules speak of; null for an anonymous client. */
+  username: string | null;
+  limits?: Partial<ClientLimits>;
+}
+
+/** `reasonCode` as in CONNACK of level 5 (0x86, 0x87, 0x8a, 0x89, ...); the broker finds the code of older levels. */
+export interface Refusal {
+  reasonCode: number;
+  /** Reason String for clients that ask for problem information. Never tells an attacker which half was wrong. */
+  reason?: string;
+  /** Server Reference with 0x9c and 0x9d (v5 §4.11). */
+  serverReference?: string;
+}
+
+export type ConnectVerdict = Admission | Refusal;
+
+/** One step of an AUTH exchange (v5 §4.12). */
+export type AuthStep =
+  { kind: 'continue'; data: Uint8Array } | { kind: 'done'; data: Uint8Array; admission: Admission } | Refusal;
+
+/** One exchange, for CONNECT or for re-authentication. A throw or a rejection is a refusal. */
+export interface AuthExchange {
+  step(data: Uint8Array): AuthStep | Promise<AuthStep>;
 }
 
 export interface AccessRequest {
   clientId: string;
   username: string | null;
   action: 'publish' | 'subscribe';
-  /** Topic name, or topic filter of a subscription. */
+  /** Topic name, or topic filter of a subscription (without `$share/NAME/`). */
   topic: string;
 }
-
-/** Yes or no, now or later. A throw or a rejection is a no. */
-export type Verdict = boolean | Promise<boolean>;
 
 export interface BrokerOptions {
   clock: Clock;
   log: Log;
   limits?: Partial<BrokerLimits>;
+  /** Of every client, unless its listener or its user say less. */
+  clientLimits?: Partial<ClientLimits>;
   intake?: PublishIntake;
-  /** Without it every client is let in. A no is answered with CONNACK 5. */
-  authenticate?: (request: ConnectRequest) => Verdict;
-  /** Without it everything is allowed. A no to a subscription is SUBACK 0x80; a publish is acknowledged and ignored. */
-  authorize?: (request: AccessRequest) => Verdict;
+  /** Without it sessions and retained messages live in memory only. */
+  journal?: BrokerJournal;
+  /** Without it every client is let in where its listener allows anonymous ones. A throw or rejection is a no. */
+  authenticate?: (request: ConnectRequest) => ConnectVerdict | Promise<ConnectVerdict>;
+  /** Begins an AUTH exchange; null when the method is not spoken here (0x8c). */
+  beginAuth?: (method: string, request: ConnectRequest) => AuthExchange | null;
+  /**
+   * Without it everything is allowed. Answers are remembered per client and topic until `Broker.accessChanged()`.
+   * A no to a subscription is SUBACK 0x80 (v5 0x87); a publish is acknowledged and ignored (v5 0x87).
+   */
+  authorize?: (request: AccessRequest) => boolean;
 }

@@ -13,6 +13,10 @@ export interface InboundPublish {
   retain: boolean;
   /** Publishing client, or null for the station itself. */
   clientId: string | null;
+  /** Who the client proved to be, or null. */
+  username: string | null;
+  /** Encoded v5 properties (see `decodeProperties`), a view like the payload; empty for most messages. */
+  properties: Uint8Array;
   /** Wall time, ms since the epoch. */
   receivedMs: number;
 }
@@ -53,17 +57,75 @@ export interface BrokerCounters {
   malformedPackets: number;
   keepAliveTimeouts: number;
   takeOvers: number;
+  /** PUBLISH packets from clients, and to them, with their payload bytes. */
+  publishBytesIn: number;
+  publishBytesOut: number;
+  /** Messages that reached their expiry before their client. */
+  expiredMessages: number;
+  /** Sessions that reached their expiry. */
+  expiredSessions: number;
+  /** Connections closed, and publishes refused, because a client was above one of its own limits. */
+  quotaExceeded: number;
+  /** CONNECT with a wrong password, certificate or AUTH exchange. */
+  badCredentials: number;
+  /** Packets not sent because they are above the client's Maximum Packet Size. */
+  tooLargeForClient: number;
 }
 
+export type Transport = 'tcp' | 'tls' | 'ws' | 'wss';
+
+/** One session as it is now, with or without its client. Counts are of the present connection, or of the last one. */
 export interface ClientView {
   clientId: string;
   connected: boolean;
   protocolLevel: number;
+  transport: Transport;
+  /** Id of the listener that it came through. */
+  listener: string;
   address: string;
+  username: string | null;
   keepAliveSeconds: number;
   connectedMs: number;
-  cleanSession: boolean;
+  /** When its connection ended, 0 while connected. */
+  leftMs: number;
+  /** Wall time of the last bytes from the client. */
+  lastPacketMs: number;
+  /** 0: the session ends with its connection; `NEVER_EXPIRES`: never. */
+  sessionExpirySeconds: number;
   subscriptions: number;
   inFlight: number;
   queued: number;
+  queuedBytes: number;
+  /** Messages to this client given up. */
+  dropped: number;
+  messagesIn: number;
+  messagesOut: number;
+  bytesIn: number;
+  bytesOut: number;
+  /** Its connection holds more than the high-water mark. */
+  slow: boolean;
+}
+
+export interface SubscriptionView {
+  filter: string;
+  qos: Qos;
+  noLocal: boolean;
+  retainAsPublished: boolean;
+  retainHandling: 0 | 1 | 2;
+  /** 0 for none. */
+  subscriptionId: number;
+}
+
+/** More of one session, for the one that a person looks at. Lists are cut at 200; the counts are in the view. */
+export interface ClientDetail {
+  view: ClientView;
+  subscriptions: SubscriptionView[];
+  inFlight: { packetId: number; qos: Qos; state: 'puback' | 'pubrec' | 'pubcomp'; topic: string | null }[];
+  queued: { topic: string; qos: Qos; bytes: number }[];
+  will: { topic: string; qos: Qos; retain: boolean; bytes: number; delaySeconds: number } | null;
+  receiveMaximum: number;
+  maximumPacketBytes: number;
+  topicAliasMaximum: number;
+  /** User properties of its CONNECT. */
+  userProperties: [string, string][];
 }
