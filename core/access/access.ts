@@ -3,27 +3,16 @@
  * The file is made once and kept, so that browsers stay signed in over restarts.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import {
-  closeSync,
-  chmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { CodedError, messageOf } from '../base/errors.ts';
 import { ROLES } from '../contract/roles.ts';
 import type { Log } from '../base/log.ts';
 import type { Role } from '../contract/roles.ts';
+import { loadPrivate, writePrivate } from './private-file.ts';
 
 const TOKEN_BYTES = 32;
 const FILE = 'tokens.json';
-/** Nobody but the owner reads or writes. Windows has no such bits; there the folder's own list protects it. */
-const OWNER_ONLY = 0o600;
+const WHAT = 'the access tokens';
 
 // 256 bits in base64url.
 const token = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{43}$/));
@@ -46,13 +35,11 @@ export class Access {
    */
   static open(folder: string, log: Log): Access {
     const path = join(folder, FILE);
-    const found = readTokens(path, log);
-    if (found !== undefined) {
-      repairMode(path, log);
-      return new Access(found);
-    }
+    const consequence = 'made anew, everyone has to sign in again';
+    const found = loadPrivate(path, { what: WHAT, consequence, log, parse: parseTokens });
+    if (found !== undefined) return new Access(found);
     const made: Tokens = { view: newToken(), operate: newToken(), admin: newToken() };
-    writeTokens(path, made);
+    writePrivate(path, `${JSON.stringify(made, null, 2)}\n`, WHAT);
     return new Access(made);
   }
 
@@ -84,72 +71,9 @@ function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-function readTokens(path: string, log: Log): Tokens | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new CodedError(
-      'access.unreadable',
-      `The access tokens in ${path} cannot be read (${messageOf(error)}). Give the station's user the right to read that file.`,
-      { cause: error },
-    );
-  }
-  const tokens = parseTokens(text);
-  if (tokens !== undefined) return tokens;
-  const aside = `${path}.damaged-${Date.now()}`;
-  renameSync(path, aside);
-  log.warn('the access tokens were damaged: set aside and made anew, everyone has to sign in again', {
-    aside,
-  });
-  return undefined;
-}
-
 function parseTokens(text: string): Tokens | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const result = v.safeParse(tokenFile, value);
+  const result = v.safeParse(tokenFile, JSON.parse(text));
   if (!result.success) return undefined;
   // Two roles with one token would give whoever holds the lesser one the greater.
   return new Set(Object.values(result.output)).size === ROLES.length ? result.output : undefined;
-}
-
-/** Written whole beside its place and then moved there: a power cut leaves the old state or the new one. */
-function writeTokens(path: string, tokens: Tokens): void {
-  const temporary = `${path}.new`;
-  try {
-    const file = openSync(temporary, 'w', OWNER_ONLY);
-    try {
-      writeSync(file, `${JSON.stringify(tokens, null, 2)}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    // The mode above counts only for a file that is new, and the umask is taken off it.
-    chmodSync(temporary, OWNER_ONLY);
-    renameSync(temporary, path);
-  } catch (error) {
-    throw new CodedError(
-      'access.unwritable',
-      `The access tokens cannot be written to ${path} (${messageOf(error)}). Give the station's user the right to write in that folder.`,
-      { cause: error },
-    );
-  }
-}
-
-function repairMode(path: string, log: Log): void {
-  if (process.platform === 'win32') return;
-  const mode = statSync(path).mode & 0o777;
-  if (mode === OWNER_ONLY) return;
-  try {
-    chmodSync(path, OWNER_ONLY);
-    if ((mode & 0o077) !== 0) log.warn('others could read the access tokens; that is repaired', { path });
-  } catch (error) {
-    log.warn('others may read the access tokens, and that could not be changed', { path, error });
-  }
 }
