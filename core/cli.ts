@@ -6,8 +6,12 @@ import { VERSION } from './version.ts';
 const HELP = `Fieldstation ${VERSION}
 
   serve  [--data DIR] [--mqtt HOST:PORT] [--coap HOST:PORT] [--http HOST:PORT]
+         [--mqtt-anonymous] [--no-record] [--profile conformance]
          runs the station; one line of JSON on stdout when it is ready, logs on stderr; Ctrl+C stops it
          defaults: 127.0.0.1:1883, 127.0.0.1:5683, 127.0.0.1:8080; port 0 takes any free one
+         --mqtt-anonymous  lets anyone in where --mqtt is open to the network and there are no users
+         --no-record       the broker alone: nothing is decoded, shown or kept, sessions live in memory
+         --profile conformance  what an MQTT conformance suite expects (docs/mqtt-conformance.md)
   call   METHOD [JSON] [--http URL] [--token T]
          calls a method of the running station and prints its result as JSON
   watch  TOPIC [JSON] [--http URL] [--token T]

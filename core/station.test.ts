@@ -6,6 +6,7 @@ import { silentLog } from './base/log.ts';
 import { Station } from './station.ts';
 
 const FREE = { host: '127.0.0.1', port: 0 };
+const OPTIONS = { mqtt: FREE, coap: FREE, http: FREE, record: true, mqttAnonymous: false, profile: null };
 let folder: ReturnType<typeof temporaryFolder>;
 
 beforeEach(() => {
@@ -14,7 +15,7 @@ beforeEach(() => {
 afterEach(() => folder.remove());
 
 const station = (): Station =>
-  new Station({ dataFolder: folder.path, mqtt: FREE, coap: FREE, http: FREE }, { logFor: () => silentLog });
+  new Station({ ...OPTIONS, dataFolder: folder.path }, { logFor: () => silentLog });
 
 it('that is stopped while it starts leaves nothing open, and its record as after any clean stop', async () => {
   const one = station();

@@ -34,6 +34,8 @@ export interface KeptTopic {
   payload: Uint8Array;
   payloadBytes: number;
   rawReason: string | null;
+  /** Encoded MQTT 5 properties of the last message. Not part of the record. */
+  properties?: Uint8Array;
 }
 
 export interface KeptDevices {

@@ -17,8 +17,17 @@ export interface TopicPublish {
   qos: 0 | 1 | 2;
   retain: boolean;
   clientId: string | null;
+  /** Encoded MQTT 5 properties; empty for most messages. */
+  properties: Uint8Array;
   receivedMs: number;
 }
+
+/** A topic's detail but for the properties of its last message, which only the protocol's own folder can read. */
+export type TopicFacts = Omit<TopicDetail, 'properties'>;
+
+const NO_PROPERTIES = new Uint8Array(0);
+/** Longer properties of a last message are not kept. */
+const MAX_PROPERTY_BYTES = 4_096;
 
 /** Stated for people in docs/limits.md. */
 export interface TopicLimits {
@@ -106,6 +115,7 @@ export class TopicTree {
     own.payload = this.#payloads.keep(own.payload, payload);
     own.payloadBytes = payload.length;
     own.rawReason = outcome.rawReason;
+    own.properties = publish.properties.length === 0 ? NO_PROPERTIES : keptProperties(publish.properties);
     // A raw message on the topic of a device does not part them.
     if (outcome.deviceId !== null && outcome.deviceId !== own.deviceId) this.#reassign(own, outcome.deviceId);
     this.#count(node, 0, 1);
@@ -132,7 +142,7 @@ export class TopicTree {
   }
 
   /** @throws CodedError `topics.unknown` */
-  detail(topic: string): TopicDetail {
+  detail(topic: string): TopicFacts {
     const node = this.#nodes.get(topic);
     if (node === undefined) {
       throw new CodedError('topics.unknown', `No message has come on ${topic} or below it.`);
@@ -152,6 +162,11 @@ export class TopicTree {
     const readable = rawReason === null && payload.length === payloadBytes;
     const seriesIds = readable ? this.#seriesOf(topic, payload) : [];
     return { node: node.view(), payload, payloadBytes, seriesIds, rawReason };
+  }
+
+  /** Encoded MQTT 5 properties of the last message; empty when it had none, or too many. */
+  propertiesOf(topic: string): Uint8Array {
+    return this.#nodes.get(topic)?.own?.properties ?? NO_PROPERTIES;
   }
 
   /** Topics that feed the device, in natural order: the first ones, and how many there are. */
@@ -192,6 +207,7 @@ export class TopicTree {
       payload: new Uint8Array(0),
       payloadBytes: 0,
       rawReason: null,
+      properties: NO_PROPERTIES,
     };
   }
 
@@ -235,4 +251,8 @@ export class TopicTree {
     if (topics === undefined) this.#byDevice.set(deviceId, new Set([topic]));
     else topics.add(topic);
   }
+}
+
+function keptProperties(properties: Uint8Array): Uint8Array {
+  return properties.length > MAX_PROPERTY_BYTES ? NO_PROPERTIES : new Uint8Array(properties);
 }

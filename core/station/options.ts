@@ -11,6 +11,12 @@ export interface StationOptions {
   mqtt: HostPort;
   coap: HostPort;
   http: HostPort;
+  /** False: the broker runs alone, nothing of what passes through it is decoded, shown or kept (`--no-record`). */
+  record: boolean;
+  /** `--mqtt` may listen beyond this machine without users (`--mqtt-anonymous`). */
+  mqttAnonymous: boolean;
+  /** Settings that a conformance suite expects (docs/mqtt-conformance.md). */
+  profile: 'conformance' | null;
 }
 
 export const DEFAULT_MQTT: HostPort = { host: '127.0.0.1', port: 1883 };
