@@ -1,7 +1,7 @@
 /** The station's HTTP side: the console's files, sign-in, health, and the WebSocket of the screens. */
 import { createServer } from 'node:http';
+import { BackOff } from '../base/back-off.ts';
 import { CodedError, messageOf } from '../base/errors.ts';
-import { Attempts } from './attempts.ts';
 import { readConsoleFiles } from './console-files.ts';
 import { Routes } from './routes.ts';
 import { Screens } from './screens.ts';
@@ -15,6 +15,7 @@ import type { GatewayCounters, GatewayParts } from './parts.ts';
 
 export const RPC_PATH = '/rpc';
 const MAX_CONNECTIONS = 512;
+const FORGET_WRONG_TOKENS_MS = 10 * 60_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 export interface GatewayOptions {
@@ -56,7 +57,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         access: options.access,
         log: options.log,
         clock: options.clock,
-        attempts: new Attempts(options.clock),
+        attempts: new BackOff(options.clock, { forgetAfterMs: FORGET_WRONG_TOKENS_MS }),
         guard: {
           listenHost: host,
           allowedNames: (options.allowedNames ?? []).map((name) => name.toLowerCase()),

@@ -1,9 +1,9 @@
 /** What the rooms of the gateway share. */
 import type { Access } from '../access/access.ts';
+import type { BackOff } from '../base/back-off.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RpcHost } from '../rpc/host.ts';
-import type { Attempts } from './attempts.ts';
 import type { HostGuardOptions } from './origin.ts';
 
 /** Only ever grow. */
@@ -27,7 +27,7 @@ export interface GatewayParts {
   access: Pick<Access, 'roleOf'>;
   log: Log;
   clock: Clock;
-  attempts: Attempts;
+  attempts: BackOff;
   counters: GatewayCounters;
   guard: HostGuardOptions;
   /** The port really listened on, for the cookie's name. */

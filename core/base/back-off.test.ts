@@ -1,13 +1,15 @@
 import { beforeEach, expect, it } from 'vitest';
-import { ManualClock } from '../base/manual-clock.ts';
-import { Attempts, FORGET_AFTER_MS, FREE_ATTEMPTS } from './attempts.ts';
+import { BackOff, DEFAULT_BACK_OFF } from './back-off.ts';
+import { ManualClock } from './manual-clock.ts';
+
+const { freeAttempts, forgetAfterMs } = DEFAULT_BACK_OFF;
 
 let clock: ManualClock;
-let attempts: Attempts;
+let attempts: BackOff;
 
 beforeEach(() => {
   clock = new ManualClock();
-  attempts = new Attempts(clock);
+  attempts = new BackOff(clock);
 });
 
 const fail = (address: string, times: number): void => {
@@ -15,7 +17,7 @@ const fail = (address: string, times: number): void => {
 };
 
 it('lets a few slips pass, then doubles the wait up to a minute', () => {
-  fail('10.0.0.1', FREE_ATTEMPTS - 1);
+  fail('10.0.0.1', freeAttempts - 1);
   expect(attempts.waitMs('10.0.0.1')).toBe(0);
   const waits = Array.from({ length: 9 }, () => {
     attempts.failed('10.0.0.1');
@@ -46,7 +48,7 @@ it('forgets after a success, and after a long time', () => {
   attempts.succeeded('a');
   expect(attempts.waitMs('a')).toBe(0);
   fail('b', 10);
-  clock.advance(FORGET_AFTER_MS + 1);
+  clock.advance(forgetAfterMs + 1);
   attempts.failed('b');
   expect(attempts.waitMs('b')).toBe(0);
 });
@@ -54,4 +56,16 @@ it('forgets after a success, and after a long time', () => {
 it('stays small, whoever comes', () => {
   for (let index = 0; index < 5_000; index++) attempts.failed(`10.1.${index >> 8}.${index & 255}`);
   expect(attempts.size).toBe(1_024);
+});
+
+it('tells who must wait, with the network of an IPv6 address', () => {
+  fail('2001:db8:1:2::1', 6);
+  fail('::ffff:10.0.0.7', 5);
+  fail('10.0.0.8', 4);
+  expect(attempts.heldBack()).toEqual([
+    { address: '2001:db8:1:2::/64', failures: 6, waitMs: 2_000 },
+    { address: '10.0.0.7', failures: 5, waitMs: 1_000 },
+  ]);
+  clock.advance(1_500);
+  expect(attempts.heldBack().map(({ address }) => address)).toEqual(['2001:db8:1:2::/64']);
 });
