@@ -2,7 +2,7 @@
 import { systemClock } from '../../../core/base/clock.ts';
 import { createLog } from '../../../core/base/log.ts';
 import { Broker } from '../../../core/mqtt/broker.ts';
-import { listenTcp } from '../../../core/mqtt/tcp.ts';
+import { listenTcp } from '../../../core/mqtt/transports/tcp.ts';
 
 const log = createLog('mqtt', (line) => console.error(line));
 const inflightWindow = Number(process.argv[2] ?? 20);

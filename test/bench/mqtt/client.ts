@@ -4,6 +4,9 @@ import { encodePacket } from '../../../core/mqtt/codec/encode.ts';
 /** Temp/RH as a sensor would send it, padded to 64 bytes. */
 export const PAYLOAD = Buffer.from('{"temp":21.53,"rh":48.21}'.padEnd(64));
 
+/** The load speaks 3.1.1: every contender does. */
+const LEVEL = 4;
+
 /**
  * A raw MQTT socket for load: reads go into one buffer that is used over and over, and what to do with them is
  * the load's matter. MQTT.js would be the bottleneck of every figure here.
@@ -39,19 +42,26 @@ export class RawClient {
       socket.once('error', reject);
       socket.once('close', () => reject(new Error(`The broker closed the connection of ${clientId}.`)));
       socket.write(
-        encodePacket({
-          type: 'connect',
-          protocolLevel: 4,
-          cleanSession: true,
-          keepAliveSeconds: 0,
-          clientId,
-          will: null,
-          username: null,
-          password: null,
-        }),
+        encodePacket(
+          {
+            type: 'connect',
+            protocolLevel: LEVEL,
+            cleanStart: true,
+            keepAliveSeconds: 0,
+            clientId,
+            will: null,
+            username: null,
+            password: null,
+            properties: {},
+          },
+          LEVEL,
+        ),
       );
       if (filter !== undefined) {
-        socket.write(encodePacket({ type: 'subscribe', packetId: 1, filters: [{ filter, qos }] }));
+        const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+        socket.write(
+          encodePacket({ type: 'subscribe', packetId: 1, filters: [request], properties: {} }, LEVEL),
+        );
       }
     });
   }
@@ -64,15 +74,19 @@ export function publishBlock(
   count: number,
 ): { bytes: Buffer; packetBytes: number } {
   const packets = Array.from({ length: count }, (_, index) =>
-    encodePacket({
-      type: 'publish',
-      topic,
-      payload: PAYLOAD,
-      qos,
-      retain: false,
-      dup: false,
-      packetId: qos === 0 ? 0 : index + 1,
-    }),
+    encodePacket(
+      {
+        type: 'publish',
+        topic,
+        payload: PAYLOAD,
+        qos,
+        retain: false,
+        dup: false,
+        packetId: qos === 0 ? 0 : index + 1,
+        properties: {},
+      },
+      LEVEL,
+    ),
   );
   return { bytes: Buffer.concat(packets), packetBytes: packets[0]!.length };
 }

@@ -31,11 +31,12 @@ export const CONTENDERS: Contender[] = [
   { name: 'mosquitto', missing: mosquittoMissing, start: startMosquitto },
   { name: 'aedes', missing: () => null, start: () => startNode('test/bench/mqtt/broker-aedes.ts', []) },
   {
-    name: 'fieldstation',
+    name: 'broker alone',
     missing: () => null,
     start: ({ inflight }) => startNode('test/bench/mqtt/broker-fieldstation.ts', [String(inflight)]),
   },
-  { name: 'fieldstation+record', missing: stationMissing, start: startStation },
+  { name: 'station --no-record', missing: () => null, start: () => startStation(['--no-record']) },
+  { name: 'station', missing: () => null, start: () => startStation([]) },
 ];
 
 const MOSQUITTO = '/usr/sbin/mosquitto';
@@ -64,14 +65,10 @@ async function startMosquitto({ inflight }: ContenderOptions): Promise<Running> 
   return { port, pid: child.pid!, stop: () => stop(child, folder) };
 }
 
-function stationMissing(): string | null {
-  return existsSync(join(ROOT, 'core/station.ts')) ? null : 'the station is not built yet';
-}
-
-async function startStation(): Promise<Running> {
+async function startStation(switches: string[]): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-station-'));
   const any = '127.0.0.1:0';
-  const args = ['serve', '--data', folder, '--mqtt', any, '--coap', any, '--http', any];
+  const args = ['serve', '--data', folder, '--mqtt', any, '--coap', any, '--http', any, ...switches];
   return startNode('scripts/launch.mjs', ['core/cli.ts', ...args], folder);
 }
 
