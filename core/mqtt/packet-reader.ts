@@ -23,8 +23,14 @@ const MAX_LATE_BYTES = 4_194_304;
  * promises.
  */
 export class PacketReader {
+  /**
+   * Protocol level of what comes, which decides on the legal fixed headers. A handler that sees CONNECT sets it before
+   * it returns, so that it holds for the very next packet.
+   */
+  level = 4;
+  /** Largest whole packet that is taken, at least 256: holds from the next packet on. */
+  maxPacketBytes: number;
   readonly #handler: PacketHandler;
-  readonly #maxPacketBytes: number;
   #state = RUNNING;
   /** The packet under way is to be handed on once more after the pause. */
   #again = false;
@@ -33,7 +39,7 @@ export class PacketReader {
 
   constructor(handler: PacketHandler, maxPacketBytes: number) {
     this.#handler = handler;
-    this.#maxPacketBytes = maxPacketBytes;
+    this.maxPacketBytes = maxPacketBytes;
   }
 
   /** Throws `MalformedPacket`, and whatever the handler throws; the stream is of no use then. */
@@ -82,7 +88,7 @@ export class PacketReader {
       if (remaining < 128 && header >> 4 === 3 && ((LEGAL_PUBLISH >> (header & 15)) & 1) === 1) {
         next = body + remaining;
       } else {
-        const total = packetBytes(chunk, at, end, this.#maxPacketBytes);
+        const total = packetBytes(chunk, at, end, this.maxPacketBytes, this.level);
         if (total < 0) break;
         body = bodyStart(chunk, at);
         next = at + total;
@@ -102,10 +108,10 @@ export class PacketReader {
   /** Adds to the carried packet; hands it on when it is whole. Offset of the next packet in `chunk`, or -1. */
   #complete(chunk: Buffer): number {
     let at = 0;
-    let total = packetBytes(this.#carry!, 0, this.#carried, this.#maxPacketBytes);
+    let total = packetBytes(this.#carry!, 0, this.#carried, this.maxPacketBytes, this.level);
     while (total < 0 && at < chunk.length) {
       this.#append(chunk, at, ++at);
-      total = packetBytes(this.#carry!, 0, this.#carried, this.#maxPacketBytes);
+      total = packetBytes(this.#carry!, 0, this.#carried, this.maxPacketBytes, this.level);
     }
     if (total < 0) return -1;
     const take = Math.min(total - this.#carried, chunk.length - at);
@@ -121,7 +127,7 @@ export class PacketReader {
   }
 
   #stash(chunk: Buffer, from: number): void {
-    if (this.#carried + chunk.length - from > this.#maxPacketBytes + MAX_LATE_BYTES) {
+    if (this.#carried + chunk.length - from > this.maxPacketBytes + MAX_LATE_BYTES) {
       throw new MalformedPacket('packet_too_large', 'More bytes came than a paused connection can hold.');
     }
     this.#append(chunk, from, chunk.length);

@@ -1,5 +1,5 @@
 import { MalformedPacket } from './malformed.ts';
-import { CONNECT, DISCONNECT, PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE } from './packet.ts';
+import { AUTH, CONNECT, DISCONNECT, PUBLISH, PUBREL, SUBSCRIBE, UNSUBSCRIBE } from './packet.ts';
 
 /** The largest Remaining Length that four bytes can say (MQTT 3.1.1 §2.2.3). */
 export const MAX_REMAINING_LENGTH = 268_435_455;
@@ -22,12 +22,18 @@ export function writeLength(target: Uint8Array, at: number, remaining: number): 
 
 /**
  * Size of the whole packet that begins at `start`, or -1 while its fixed header is not complete. Refuses reserved
- * types and flags (§2.2.2), lengths of more than four bytes or with idle bytes, and packets above
- * `maxPacketBytes`: all before a byte of the body is waited for.
+ * types and flags (§2.2.2, v5 §2.1.3; AUTH is reserved below `level` 5), lengths of more than four bytes or with idle
+ * bytes, and packets above `maxPacketBytes`: all before a byte of the body is waited for.
  */
-export function packetBytes(bytes: Uint8Array, start: number, end: number, maxPacketBytes: number): number {
+export function packetBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxPacketBytes: number,
+  level: number,
+): number {
   if (start >= end) return -1;
-  checkFlags(bytes[start]!);
+  checkFlags(bytes[start]!, level);
   let remaining = 0;
   let at = start + 1;
   for (let shift = 0; ; shift += 7) {
@@ -60,7 +66,7 @@ export function bodyStart(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-function checkFlags(header: number): void {
+function checkFlags(header: number, level: number): void {
   const type = header >> 4;
   const flags = header & 15;
   if (type === PUBLISH) {
@@ -68,9 +74,12 @@ function checkFlags(header: number): void {
     if ((flags & 14) === 8) throw new MalformedPacket('header_flags', 'DUP on a PUBLISH with QoS 0.');
     return;
   }
-  if (type < CONNECT || type > DISCONNECT) {
+  if (type < CONNECT || type > (level === 5 ? AUTH : DISCONNECT)) {
     throw new MalformedPacket('reserved_type', `Packet type ${type} is reserved.`);
   }
   const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
-  if (flags !== wanted) throw new MalformedPacket('header_flags', `Packet type ${type} with flags ${flags}.`);
+  if (flags === wanted) return;
+  // MQTT 3.1 §2.1 sends these three again with DUP set; later versions reserve the bit.
+  if (level === 3 && wanted === 2 && flags === 10) return;
+  throw new MalformedPacket('header_flags', `Packet type ${type} with flags ${flags}.`);
 }

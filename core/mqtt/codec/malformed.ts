@@ -7,11 +7,14 @@ import {
   TOPIC_ALIAS_INVALID,
   TOPIC_FILTER_INVALID,
   TOPIC_NAME_INVALID,
+  UNSUPPORTED_PROTOCOL_VERSION,
 } from './reason-codes.ts';
 
 export type MalformedReason =
   | 'packet_too_large'
   | 'remaining_length'
+  /** A Variable Byte Integer of more than four bytes, or of more than it needs. */
+  | 'variable_integer'
   | 'reserved_type'
   | 'header_flags'
   | 'truncated'
@@ -40,6 +43,7 @@ export type MalformedReason =
 /** What a v5 peer is told (v5 §4.13); where the specification names another code, the thrower gives it. */
 const REASON_CODES: Partial<Record<MalformedReason, number>> = {
   packet_too_large: PACKET_TOO_LARGE,
+  packet_id: PROTOCOL_ERROR,
   topic_name: TOPIC_NAME_INVALID,
   topic_filter: TOPIC_FILTER_INVALID,
   topic_alias: TOPIC_ALIAS_INVALID,
@@ -47,6 +51,9 @@ const REASON_CODES: Partial<Record<MalformedReason, number>> = {
   out_of_order: PROTOCOL_ERROR,
   wrong_acknowledgement: PROTOCOL_ERROR,
   no_filters: PROTOCOL_ERROR,
+  reason_code: PROTOCOL_ERROR,
+  // MQTT-3.1.2-1: what a server may say that wishes to be known as one.
+  protocol_name: UNSUPPORTED_PROTOCOL_VERSION,
   protocol: PROTOCOL_ERROR,
 };
 
