@@ -3,19 +3,29 @@ export interface Toast {
   id: number;
   text: string;
   tone: 'note' | 'problem';
+  /** One thing to do about it, such as Undo; it closes the message. */
+  action?: ToastAction | undefined;
+}
+
+export interface ToastAction {
+  label: string;
+  run: () => void;
 }
 
 const SHOWN_MS = 5_000;
+/** What can be undone stays long enough to be read, found and pressed. */
+const SHOWN_WITH_ACTION_MS = 20_000;
 const MOST = 5;
 
 class ToastState {
   list = $state.raw<Toast[]>([]);
   #next = 1;
 
-  show(text: string, tone: Toast['tone'] = 'note'): void {
-    const toast = { id: this.#next++, text, tone };
+  show(text: string, tone: Toast['tone'] = 'note', action?: ToastAction): void {
+    const toast = { id: this.#next++, text, tone, action };
     this.list = [...this.list.filter((other) => other.text !== text), toast].slice(-MOST);
-    if (tone === 'note') setTimeout(() => this.close(toast.id), SHOWN_MS);
+    const shownMs = action === undefined ? SHOWN_MS : SHOWN_WITH_ACTION_MS;
+    if (tone === 'note') setTimeout(() => this.close(toast.id), shownMs);
   }
 
   close(id: number): void {
