@@ -181,7 +181,7 @@ export class Outbox {
     at = copy(frame.propertyBytes, frame.propertiesStart, tail, at, shared);
     if (frame.expiresMs !== 0) {
       tail[at] = MESSAGE_EXPIRY;
-      at = tail.writeUInt32BE(Math.max(1, Math.ceil((frame.expiresMs - nowMs) / 1_000)), at + 1);
+      at = tail.writeUInt32BE(Math.max(0, Math.ceil((frame.expiresMs - nowMs) / 1_000)), at + 1);
     }
     if (alias !== 0) {
       tail[at] = TOPIC_ALIAS;

@@ -1,5 +1,5 @@
+import { type Grant, GrantSums } from './subscription.ts';
 import { isReserved } from './topic.ts';
-import type { Qos } from './types.ts';
 
 interface Level<T> {
   readonly parent: Level<T> | null;
@@ -8,7 +8,7 @@ interface Level<T> {
   children: Map<string, Level<T>> | null;
   plus: Level<T> | null;
   hash: Level<T> | null;
-  subscribers: Map<T, Qos> | null;
+  subscribers: Map<T, Grant> | null;
 }
 
 /** Of all subscriptions together. */
@@ -28,6 +28,7 @@ export class SubscriptionTrie<T> {
   readonly #root = createLevel<T>(null, '');
   readonly #reservedRoot = createLevel<T>(null, '');
   readonly #limits: SubscriptionLimits;
+  readonly #sums = new GrantSums();
   #size = 0;
   #levels = 0;
   #characters = 0;
@@ -42,7 +43,7 @@ export class SubscriptionTrie<T> {
   }
 
   /** Adds or replaces; `filter` is valid. False when a limit is in the way of a new one: nothing changes then. */
-  set(filter: string, subscriber: T, qos: Qos): boolean {
+  set(filter: string, subscriber: T, grant: Grant): boolean {
     const texts = filter.split('/');
     let level = this.#rootOf(filter);
     let depth = 0;
@@ -58,7 +59,7 @@ export class SubscriptionTrie<T> {
       this.#characters += filter.length;
     }
     for (; depth < texts.length; depth++) level = addChild(level, texts[depth]!);
-    (level.subscribers ??= new Map()).set(subscriber, qos);
+    (level.subscribers ??= new Map()).set(subscriber, grant);
     return true;
   }
 
@@ -81,28 +82,46 @@ export class SubscriptionTrie<T> {
     return true;
   }
 
-  /**
-   * Adds to `into` every subscriber that `topic` reaches, once, with the highest QoS of its matching filters
-   * (MQTT-3.3.5-1). Level by level, not recursive: depth is the publisher's choice.
-   */
-  match(topic: string, into: Map<T, Qos>): void {
+  /** Adds to `into` every subscriber that `topic` reaches, once, with what its matching filters grant together. */
+  match(topic: string, into: Map<T, Grant>): void {
+    for (const level of this.#reached(topic)) {
+      for (const [subscriber, grant] of level.subscribers!) {
+        const known = into.get(subscriber);
+        into.set(subscriber, known === undefined ? grant : this.#sums.add(known, grant));
+      }
+    }
+    this.#sums.seal();
+  }
+
+  /** Every subscription that matches `topic` with its filter, also several of one subscriber. */
+  *matches(topic: string): Iterable<{ filter: string; subscriber: T; grant: Grant }> {
+    for (const level of this.#reached(topic)) {
+      const filter = filterOf(level);
+      for (const [subscriber, grant] of level.subscribers!) yield { filter, subscriber, grant };
+    }
+  }
+
+  /** The levels with subscribers that match. Depth is the publisher's choice: not recursive. */
+  #reached(topic: string): Level<T>[] {
+    const found: Level<T>[] = [];
     let reached: Level<T>[] = [this.#rootOf(topic)];
     for (const text of topic.split('/')) {
       const next: Level<T>[] = [];
       for (const level of reached) {
-        if (level.hash !== null) collect(level.hash, into);
+        if (level.hash !== null) found.push(level.hash);
         const child = level.children?.get(text);
         if (child !== undefined) next.push(child);
         if (level.plus !== null) next.push(level.plus);
       }
-      if (next.length === 0) return;
+      if (next.length === 0) return found;
       reached = next;
     }
     for (const level of reached) {
-      collect(level, into);
+      if (level.subscribers !== null) found.push(level);
       // `sport/#` matches `sport` too (§4.7.1.2).
-      if (level.hash !== null) collect(level.hash, into);
+      if (level.hash !== null) found.push(level.hash);
     }
+    return found;
   }
 
   #hasRoom(levels: number, characters: number): boolean {
@@ -150,10 +169,8 @@ function isEmpty<T>(level: Level<T>): boolean {
   return level.children === null && level.plus === null && level.hash === null && level.subscribers === null;
 }
 
-function collect<T>(level: Level<T>, into: Map<T, Qos>): void {
-  if (level.subscribers === null) return;
-  for (const [subscriber, qos] of level.subscribers) {
-    const known = into.get(subscriber);
-    if (known === undefined || known < qos) into.set(subscriber, qos);
-  }
+function filterOf<T>(level: Level<T>): string {
+  const texts: string[] = [];
+  for (let at = level; at.parent !== null; at = at.parent) texts.push(at.text);
+  return texts.reverse().join('/');
 }

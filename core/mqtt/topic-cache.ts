@@ -11,6 +11,7 @@ export interface TopicEntry {
   readonly topic: string;
   /** `$SYS/...` and `$SYS`: only the station itself publishes there (§4.7.2). */
   readonly serverOnly: boolean;
+  readonly levels: number;
   /** Who gets it, as of `generation` of the subscriptions. */
   route: Route | null;
   generation: number;
@@ -87,5 +88,7 @@ function createEntry(hash: number, bytes: Buffer, start: number, end: number): T
 }
 
 function describe(hash: number, bytes: Buffer, topic: string): TopicEntry {
-  return { hash, bytes, topic, serverOnly: isServerOnly(topic), route: null, generation: -1 };
+  let levels = 1;
+  for (let at = topic.indexOf('/'); at >= 0; at = topic.indexOf('/', at + 1)) levels++;
+  return { hash, bytes, topic, serverOnly: isServerOnly(topic), levels, route: null, generation: -1 };
 }
