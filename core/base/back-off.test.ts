@@ -69,3 +69,14 @@ it('tells who must wait, with the network of an IPv6 address', () => {
   clock.advance(1_500);
   expect(attempts.heldBack().map(({ address }) => address)).toEqual(['2001:db8:1:2::/64']);
 });
+
+it('is not reset by the success of another than the one that failed', () => {
+  fail('a', 4);
+  attempts.succeeded('a', 'eve');
+  attempts.failed('a', 'admin');
+  attempts.succeeded('a', 'admin');
+  expect(attempts.waitMs('a')).toBe(1_000);
+  attempts.failed('b', 'tom');
+  attempts.succeeded('b', 'tom');
+  expect(attempts.size).toBe(1);
+});

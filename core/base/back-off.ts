@@ -1,6 +1,7 @@
 /**
  * Back-off for wrong secrets, per address. It slows guessing down, and keeps one who goes on from filling the log and
- * the processor. Failures are counted, successes make an address new again.
+ * the processor. A success makes an address new again, unless somebody else failed from there: one who has an account
+ * could otherwise guess at others for ever by signing in between.
  */
 import type { Clock } from './clock.ts';
 
@@ -31,6 +32,8 @@ export interface HeldBack {
 }
 
 interface Entry {
+  /** Who failed, null when there were several. */
+  who: string | null;
   failures: number;
   lastMs: number;
   blockedUntilMs: number;
@@ -58,8 +61,8 @@ export class BackOff {
     return entry === undefined ? 0 : Math.max(0, entry.blockedUntilMs - this.#clock.monotonic());
   }
 
-  /** Counts a failure and returns how long the address must wait now. */
-  failed(address: string): number {
+  /** Counts a failure of `who` and returns how long the address must wait now. */
+  failed(address: string, who = ''): number {
     const { freeAttempts, firstMs, longestMs, forgetAfterMs, maxAddresses } = this.#rules;
     const key = networkOf(address);
     const nowMs = this.#clock.monotonic();
@@ -69,13 +72,20 @@ export class BackOff {
     const past = failures - freeAttempts;
     const blockMs = past < 0 ? 0 : Math.min(longestMs, firstMs * 2 ** Math.min(past, 16));
     this.#entries.delete(key);
-    this.#entries.set(key, { failures, lastMs: nowMs, blockedUntilMs: nowMs + blockMs });
+    const same = fresh || known.who === who;
+    this.#entries.set(key, {
+      who: same ? who : null,
+      failures,
+      lastMs: nowMs,
+      blockedUntilMs: nowMs + blockMs,
+    });
     if (this.#entries.size > maxAddresses) this.#entries.delete(this.#entries.keys().next().value!);
     return blockMs;
   }
 
-  succeeded(address: string): void {
-    this.#entries.delete(networkOf(address));
+  succeeded(address: string, who = ''): void {
+    const key = networkOf(address);
+    if (this.#entries.get(key)?.who === who) this.#entries.delete(key);
   }
 
   /** Those that must wait now. IPv6 ones as `2001:db8:1:2::/64`. */
