@@ -1,4 +1,5 @@
 import { Batch } from './batch.ts';
+import type { Highest } from './mqtt-batch.ts';
 
 export interface LineLimits {
   /** Readings and bytes per batch: what one commit may hold up the next by. */
@@ -18,6 +19,7 @@ const SPARE_BATCHES = 4;
  */
 export class BatchLine {
   readonly #limits: LineLimits;
+  readonly #highest: Highest = { message: 0, order: 0 };
   readonly #sealed: Batch[] = [];
   readonly #spare: Batch[] = [];
   #fill: Batch;
@@ -27,8 +29,14 @@ export class BatchLine {
 
   constructor(limits: LineLimits) {
     this.#limits = limits;
-    this.#fill = new Batch();
-    this.#fill.sequence = this.#sequence;
+    this.#fill = new Batch(this.#highest);
+    this.#fill.begin(this.#sequence);
+  }
+
+  /** Ids up to these are in the record already. Before anything is added. */
+  loaded(highest: Highest): void {
+    Object.assign(this.#highest, highest);
+    this.#fill.begin(this.#sequence);
   }
 
   get readings(): number {
@@ -44,8 +52,15 @@ export class BatchLine {
   }
 
   /** Sequence of the last batch that holds anything: once it is committed, so is all that was added so far. */
-  get mark(): number {
-    return this.#fill.empty ? this.#sequence - 1 : this.#sequence;
+  mark(): number {
+    if (this.#fill.empty) return this.#sequence - 1;
+    this.#fill.promised = true;
+    return this.#sequence;
+  }
+
+  /** Someone waits for what was added so far. */
+  hurry(): void {
+    if (!this.#fill.empty) this.#fill.urgent = true;
   }
 
   /** What waits should be sent without lingering. */
@@ -60,10 +75,15 @@ export class BatchLine {
     );
   }
 
-  /** The batch to add to; a full one is put behind the others first. */
+  /**
+   * The batch to add to; a full one is put behind the others first. Not once the backlog is full: readings are given
+   * up then, but what the broker keeps must go on to be what it is. Held by one batch, its rows replace each other and
+   * do not grow beyond what there is to keep.
+   */
   filling(): Batch {
-    const { batchReadings, batchBytes } = this.#limits;
-    if (this.#fill.length >= batchReadings || this.#fill.bytes >= batchBytes) this.#seal();
+    const { batchReadings, batchBytes, backlogBytes } = this.#limits;
+    const full = this.#fill.length >= batchReadings || this.#fill.bytes >= batchBytes;
+    if (full && this.bytes < backlogBytes) this.#seal();
     return this.#fill;
   }
 
@@ -87,7 +107,7 @@ export class BatchLine {
     this.#sealed.push(this.#fill);
     this.#sealedReadings += this.#fill.length;
     this.#sealedBytes += this.#fill.bytes;
-    this.#fill = this.#spare.pop() ?? new Batch();
-    this.#fill.sequence = ++this.#sequence;
+    this.#fill = this.#spare.pop() ?? new Batch(this.#highest);
+    this.#fill.begin(++this.#sequence);
   }
 }

@@ -1,3 +1,5 @@
+import { MqttBatch } from './mqtt-batch.ts';
+import type { Highest } from './mqtt-batch.ts';
 import type { BatchRows } from './protocol.ts';
 import type { CoapResourceRecord, DeviceRecord, MessageRecord, SeriesRecord, TopicRecord } from './types.ts';
 
@@ -14,9 +16,13 @@ const FIRST_CAPACITY = 512;
 export class Batch {
   sequence = 0;
   length = 0;
-  bytes = 0;
   /** Someone waits for this batch: it does not linger. */
   urgent = false;
+  /** Its sequence was told to someone: it passes through the line even when nothing is left in it. */
+  promised = false;
+  /** What the broker keeps. */
+  readonly mqtt: MqttBatch;
+  #bytes = 0;
   #capacity = FIRST_CAPACITY;
   #series = new Int32Array(FIRST_CAPACITY);
   #t = new Float64Array(FIRST_CAPACITY);
@@ -28,8 +34,24 @@ export class Batch {
   readonly #topics = new Map<string, TopicRecord>();
   #messages: MessageRecord[] = [];
 
+  constructor(highest: Highest) {
+    this.mqtt = new MqttBatch(highest);
+  }
+
+  /** Costs in the backlog, roughly. */
+  get bytes(): number {
+    return this.#bytes + this.mqtt.bytes;
+  }
+
+  /** Nothing is in it, and nobody waits for it. */
   get empty(): boolean {
-    return this.bytes === 0;
+    return !this.promised && this.bytes === 0;
+  }
+
+  /** From now on it is filled, behind all batches that were filled before. */
+  begin(sequence: number): void {
+    this.sequence = sequence;
+    this.mqtt.begin();
   }
 
   addReading(series: number, t: number, v: number, receivedMs: number): void {
@@ -39,36 +61,36 @@ export class Batch {
     this.#t[i] = t;
     this.#v[i] = v;
     this.#received[i] = receivedMs;
-    this.bytes += READING_BYTES;
+    this.#bytes += READING_BYTES;
   }
 
   /** `record` must not change afterwards. */
   putDevice(record: DeviceRecord): void {
     this.#devices.set(record.id, record);
-    this.bytes += ROW_BYTES;
+    this.#bytes += ROW_BYTES;
   }
 
   putSeries(record: SeriesRecord): void {
     this.#seriesRows.set(record.id, record);
-    this.bytes += ROW_BYTES;
+    this.#bytes += ROW_BYTES;
   }
 
   putResource(record: CoapResourceRecord): void {
     this.#resources.set(record.uri, record);
-    this.bytes += ROW_BYTES;
+    this.#bytes += ROW_BYTES;
   }
 
   /** The record is read when the batch is sent; a later one of the same topic takes its place. */
   putTopic(record: TopicRecord): void {
     const before = this.#topics.get(record.topic);
     this.#topics.set(record.topic, record);
-    if (before === undefined) this.bytes += ROW_BYTES + record.topic.length;
-    this.bytes += record.payload.length - (before?.payload.length ?? 0);
+    if (before === undefined) this.#bytes += ROW_BYTES + record.topic.length;
+    this.#bytes += record.payload.length - (before?.payload.length ?? 0);
   }
 
   addMessage(record: MessageRecord): void {
     this.#messages.push(record);
-    this.bytes += ROW_BYTES + record.topic.length + record.payload.length;
+    this.#bytes += ROW_BYTES + record.topic.length + record.payload.length;
   }
 
   /** A copy to send away, and the buffers in it that can be handed over instead of copied once more. */
@@ -77,6 +99,7 @@ export class Batch {
     const t = this.#t.slice(0, this.length);
     const v = this.#v.slice(0, this.length);
     const received = this.#received.slice(0, this.length);
+    const mqtt = this.mqtt.toRows();
     const rows: BatchRows = {
       sequence: this.sequence,
       seriesOf,
@@ -88,14 +111,18 @@ export class Batch {
       resources: [...this.#resources.values()],
       topics: [...this.#topics.values()].map(plainTopic),
       messages: this.#messages,
+      mqtt: mqtt.rows,
     };
-    return { rows, transfer: [seriesOf.buffer, t.buffer, v.buffer, received.buffer] };
+    const columns = this.length === 0 ? [] : [seriesOf.buffer, t.buffer, v.buffer, received.buffer];
+    return { rows, transfer: [...columns, ...mqtt.transfer] };
   }
 
   reset(): void {
     this.length = 0;
-    this.bytes = 0;
+    this.#bytes = 0;
+    this.mqtt.reset();
     this.urgent = false;
+    this.promised = false;
     this.#devices.clear();
     this.#seriesRows.clear();
     this.#resources.clear();

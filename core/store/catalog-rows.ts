@@ -1,5 +1,8 @@
 import type Database from 'better-sqlite3';
-import type { CatalogSeed } from './protocol.ts';
+import { columnsToState, stateToColumns } from './mqtt-columns.ts';
+import { loadBroker } from './mqtt-load.ts';
+import { emptyBrokerState } from './mqtt-types.ts';
+import type { CatalogInTransit, CatalogSeed } from './protocol.ts';
 import type { Catalog, CoapResourceRecord, DeviceRecord, SeriesRecord, TopicRecord } from './types.ts';
 
 /** Writes devices, series, resources and topics. Runs inside the caller's transaction. */
@@ -56,9 +59,11 @@ export class CatalogRows {
  * Everything that is known at a start at `nowMs`. The latest reading of each series is one seek in the index of its
  * readings, or two where it lies ahead of the present.
  */
-export function loadCatalog(db: Database.Database, nowMs: number): Catalog {
+export function loadCatalog(db: Database.Database, nowMs: number): CatalogInTransit {
   // A file whose making was cut short by a full disk has no tables yet.
-  if (db.pragma('user_version', { simple: true }) === 0) return emptyCatalog();
+  if (db.pragma('user_version', { simple: true }) === 0) {
+    return { ...emptyCatalog(), broker: stateToColumns(emptyBrokerState()) };
+  }
   const devices = db.prepare('SELECT * FROM device ORDER BY id').all() as DeviceRow[];
   const series = db.prepare('SELECT * FROM series ORDER BY id').all() as SeriesRow[];
   const topics = db
@@ -75,7 +80,13 @@ export function loadCatalog(db: Database.Database, nowMs: number): Catalog {
       series.map((row) => row.id),
       nowMs,
     ),
+    broker: loadBroker(db),
   };
+}
+
+/** As it came from the other thread. */
+export function catalogOf(loaded: CatalogInTransit): Catalog {
+  return { ...loaded, broker: columnsToState(loaded.broker) };
 }
 
 /** What a record that holds nothing knows. */
@@ -87,6 +98,7 @@ export function emptyCatalog(): Catalog {
     lastValues: { series: new Int32Array(0), t: none, v: none, receivedMs: none },
     topics: [],
     resources: [],
+    broker: emptyBrokerState(),
   };
 }
 

@@ -4,7 +4,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { BatchLine } from './batch-line.ts';
 import { failureOf, isDamage } from './faults.ts';
-import type { CatalogSeed, Failure, FromWriter, ToWriter, WriterSettings } from './protocol.ts';
+import type { Failure, FileSeed, FromWriter, ToWriter, WriterSettings } from './protocol.ts';
 import { workerUrl } from './worker-url.ts';
 
 const FIRST_RETRY_MS = 1_000;
@@ -23,7 +23,7 @@ interface LoopParts {
   /** Before every opening of the file: takes the lock where it is not held. May throw. */
   prepare(): void;
   /** The file is damaged and closed by the writer: moves it away, and tells what the new one starts with. */
-  replace(failure: Failure): Promise<CatalogSeed>;
+  replace(failure: Failure): Promise<FileSeed>;
   onCommitted(sequence: number, readings: number): void;
   /** Why nothing can be written now, or null once a commit went through. */
   onFault(failure: Failure | null): void;
@@ -41,7 +41,7 @@ export class CommitLoop {
   #waitForOpen: ((answer: Opened | Failure) => void) | null = null;
   #waitForExit: (() => void) | null = null;
   #attempts = 0;
-  #seed: CatalogSeed | null = null;
+  #seed: FileSeed | null = null;
   #replacedAtMs = -Infinity;
   #retry: Timer | undefined;
   #linger: Timer | undefined;
@@ -53,7 +53,7 @@ export class CommitLoop {
   }
 
   /** Opens the file once; a failure is returned, not retried. */
-  open(wantCatalog: boolean, seed: CatalogSeed | null = null): Promise<Opened | Failure> {
+  open(wantCatalog: boolean, seed: FileSeed | null = null): Promise<Opened | Failure> {
     this.#state = 'opening';
     try {
       this.#parts.prepare();
@@ -92,7 +92,7 @@ export class CommitLoop {
   }
 
   /** Gives up the present connection (its file was taken away) and opens a new one, filled with `seed`. */
-  reopen(failure: Failure, seed: CatalogSeed): void {
+  reopen(failure: Failure, seed: FileSeed): void {
     if (this.#state !== 'idle') return;
     this.#seed = seed;
     this.#fail(failure);
@@ -163,6 +163,8 @@ export class CommitLoop {
     if (this.#state !== 'idle') return;
     const batch = this.#parts.line.head();
     if (batch === undefined) return this.#drained();
+    // All that was in it has gone again, and what came before is on disk: there is nothing to write or to wait for.
+    if (batch.bytes === 0) return this.#committed(batch.sequence);
     this.#state = 'committing';
     const { rows, transfer } = batch.toRows();
     this.#send({ kind: 'batch', batch: rows }, transfer);

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { CodedError, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { emptyCatalog } from './catalog-rows.ts';
+import { catalogOf, emptyCatalog } from './catalog-rows.ts';
 import { isDamage } from './faults.ts';
 import type { Failure } from './protocol.ts';
 import type { ReaderLink } from './reader-link.ts';
@@ -57,7 +57,7 @@ export class FileCare {
     if (failure.code === 'store.newer_version') throw new CodedError(failure.code, failure.message);
     if (!existsSync(join(this.#folder, RECORD_FILE))) return emptyCatalog();
     try {
-      return await reader.ask({ kind: 'catalog' });
+      return catalogOf(await reader.ask({ kind: 'catalog' }));
     } catch (error) {
       throw new CodedError(
         'store.cannot_open',

@@ -4,6 +4,21 @@ import type { Turn } from './range-query.ts';
 /** Rows walked between two turns of the thread, a few ms. */
 const STEP_ROWS = 10_000;
 
+const SMALL_TABLES = [
+  'device',
+  'series',
+  'topic_name',
+  'topic',
+  'resource',
+  'progress',
+  'mqtt_session',
+  'mqtt_subscription',
+  'mqtt_message',
+  'mqtt_outgoing',
+  'mqtt_incoming',
+  'mqtt_retained',
+];
+
 /**
  * Looks for damage after an unclean stop. `PRAGMA quick_check` over the whole file cannot be interrupted and would
  * hold up every chart and the stop of the station for as long as a large file takes, so it runs over the small tables
@@ -11,7 +26,7 @@ const STEP_ROWS = 10_000;
  * null. Throws what SQLite throws (`SQLITE_CORRUPT`) where a page cannot be read.
  */
 export async function findDamage(db: Database.Database, turn: Turn): Promise<string | null> {
-  for (const table of ['device', 'series', 'topic_name', 'topic', 'resource', 'progress']) {
+  for (const table of SMALL_TABLES) {
     const found = db.pragma(`quick_check(${table})`, { simple: true });
     if (found !== 'ok') return `${table}: ${String(found)}`;
     await turn();

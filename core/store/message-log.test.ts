@@ -24,6 +24,7 @@ function batch(messages: MessageRecord[], over: Partial<BatchRows> = {}): BatchR
     resources: [],
     topics: [],
     messages,
+    mqtt: null,
     ...over,
   };
 }

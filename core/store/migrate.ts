@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import { CodedError } from '../base/errors.ts';
 import { newerVersion } from './faults.ts';
 import { firstRecord } from './migrations/0001-first-record.ts';
+import { broker } from './migrations/0002-broker.ts';
 
 /** One step of the schema, from `version - 1` to `version`. A step that was released is never changed. */
 export interface Migration {
@@ -9,7 +10,7 @@ export interface Migration {
   sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [firstRecord];
+export const MIGRATIONS: readonly Migration[] = [firstRecord, broker];
 
 /** Record version that this program writes. */
 export const RECORD_VERSION = MIGRATIONS.length;

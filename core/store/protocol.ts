@@ -1,6 +1,8 @@
 /** What the host and its two record threads say to each other. Only plain data and typed arrays cross. */
 import type { SeriesColumns } from '../contract/readings.ts';
 import type { RawMessage } from '../contract/topics.ts';
+import type { BrokerRows } from './mqtt-batch.ts';
+import type { BrokerColumns } from './mqtt-columns.ts';
 import type {
   Catalog,
   CoapResourceRecord,
@@ -23,6 +25,16 @@ export interface CatalogSeed {
   resources: CoapResourceRecord[];
 }
 
+/** Everything that a file started anew must hold. */
+export interface FileSeed extends CatalogSeed {
+  broker: BrokerColumns;
+}
+
+/** The catalog on its way between threads. */
+export interface CatalogInTransit extends Omit<Catalog, 'broker'> {
+  broker: BrokerColumns;
+}
+
 /** One transaction. Reading i is (series[i], t[i], v[i], received[i]). */
 export interface BatchRows extends CatalogSeed {
   sequence: number;
@@ -32,6 +44,8 @@ export interface BatchRows extends CatalogSeed {
   received: Float64Array;
   topics: TopicRecord[];
   messages: MessageRecord[];
+  /** What the broker keeps; null when nothing of it changed. */
+  mqtt: BrokerRows | null;
 }
 
 export interface WriterSettings {
@@ -45,14 +59,14 @@ export interface WriterSettings {
 }
 
 export type ToWriter =
-  | { kind: 'open'; settings: WriterSettings; seed: CatalogSeed | null; wantCatalog: boolean }
+  | { kind: 'open'; settings: WriterSettings; seed: FileSeed | null; wantCatalog: boolean }
   | { kind: 'batch'; batch: BatchRows }
   | { kind: 'maintain'; nowMs: number }
   | { kind: 'release' }
   | { kind: 'stop' };
 
 export type FromWriter =
-  | { kind: 'opened'; catalog: Catalog | null; readings: number }
+  | { kind: 'opened'; catalog: CatalogInTransit | null; readings: number }
   | { kind: 'open_failed'; failure: Failure }
   | { kind: 'committed'; sequence: number }
   /** The transaction was rolled back; the connection is closed and wants a new `open` before the next batch. */
@@ -78,7 +92,7 @@ export type ReaderRequest =
 export interface ReaderResults {
   range: SeriesColumns[];
   messages: RawMessage[];
-  catalog: Catalog;
+  catalog: CatalogInTransit;
   check: string | null;
   release: null;
 }

@@ -29,6 +29,7 @@ function recordOf(...parts: ReadingsIn[]): (request: RangeRequest) => ReturnType
       resources: [],
       topics: [],
       messages: [],
+      mqtt: null,
     });
   }
   writer.close();

@@ -7,6 +7,7 @@ import { openForReading } from './database.ts';
 import { failureOf } from './faults.ts';
 import { findDamage } from './integrity.ts';
 import { newestMessages } from './message-log.ts';
+import { buffersOf } from './mqtt-columns.ts';
 import type { FromReader, ReaderRequest, ReaderResults, ToReader } from './protocol.ts';
 import { queryRange } from './range-query.ts';
 
@@ -89,7 +90,7 @@ async function handle(id: number, file: string, request: ReaderRequest): Promise
   wanted.add(id);
   try {
     const result = await answer(id, file, request);
-    port.postMessage({ id, result } satisfies FromReader, buffersOf(result));
+    port.postMessage({ id, result } satisfies FromReader, handedOver(result));
   } catch (error) {
     const failure = failureOf(error);
     // What SQLite could not read may be readable on a new connection: a disk that came back, a file that was replaced.
@@ -101,8 +102,9 @@ async function handle(id: number, file: string, request: ReaderRequest): Promise
 }
 
 /** Columns are handed over instead of copied. */
-function buffersOf(result: ReaderResults[keyof ReaderResults]): ArrayBuffer[] {
+function handedOver(result: ReaderResults[keyof ReaderResults]): ArrayBuffer[] {
   const buffers: ArrayBuffer[] = [];
+  if (result !== null && typeof result === 'object' && 'broker' in result) return buffersOf(result.broker);
   if (!Array.isArray(result)) return buffers;
   for (const item of result) {
     if (!('mode' in item)) continue;

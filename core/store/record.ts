@@ -11,15 +11,19 @@ import type { RawMessage } from '../contract/topics.ts';
 import { BatchLine } from './batch-line.ts';
 import { READING_BYTES } from './batch.ts';
 import { Coalescer } from './coalescer.ts';
-import { emptyCatalog } from './catalog-rows.ts';
+import { catalogOf, emptyCatalog } from './catalog-rows.ts';
 import { CommitLoop } from './commit-loop.ts';
 import { explained, isDamage } from './faults.ts';
 import { cannotOpen, FileCare, makeFolder } from './file-care.ts';
 import { headerProblem } from './header.ts';
+import { stateToColumns } from './mqtt-columns.ts';
+import { MqttRecord } from './mqtt-record.ts';
+import { emptyBrokerState } from './mqtt-types.ts';
+import type { BrokerState } from './mqtt-types.ts';
 import { KnownRows } from './known-rows.ts';
 import { lockFolder } from './lock.ts';
 import type { FolderLock, RunningInfo } from './lock.ts';
-import type { CatalogSeed, Failure, RangeRequest } from './protocol.ts';
+import type { Failure, FileSeed, RangeRequest } from './protocol.ts';
 import { ReaderLink } from './reader-link.ts';
 import { RecorderBoard } from './recorder-board.ts';
 import { RECORD_LIMITS } from './record-limits.ts';
@@ -40,6 +44,8 @@ const LOOKS_PER_UPKEEP = 12;
 export interface RecordOptions extends Partial<RecordLimits> {
   clock?: Clock;
   log: Log;
+  /** What the broker keeps now. Asked when a damaged or removed file is replaced while the station runs. */
+  brokerState?: () => BrokerState;
   /** For tests: a record that is full at so many 4 KiB pages. */
   maxPages?: number;
 }
@@ -62,8 +68,11 @@ export class Record {
   readonly statusChanged: Signal<void>;
   /** As loaded; not kept up to date. */
   catalog: Catalog = emptyCatalog();
+  /** What the MQTT broker keeps over a restart. */
+  readonly broker: MqttRecord;
   readonly #folder: string;
   readonly #limits: RecordLimits;
+  readonly #brokerState: () => BrokerState;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #lock: FolderLock;
@@ -90,7 +99,13 @@ export class Record {
     this.#board = new RecorderBoard(folder, this.#clock);
     this.statusChanged = this.#board.changed;
     this.#care = new FileCare({ folder, clock: this.#clock, log: this.#log, board: this.#board });
+    this.#brokerState = options.brokerState ?? emptyBrokerState;
     this.#line = new BatchLine(this.#limits);
+    this.broker = new MqttRecord({
+      line: this.#line,
+      accepting: () => this.accepting,
+      wake: (urgent) => this.#wake(urgent),
+    });
     const file = join(folder, RECORD_FILE);
     this.#reader = new ReaderLink(file, this.#log, (failure) => this.#care.readFailed(failure));
     this.#loop = new CommitLoop({
@@ -154,7 +169,7 @@ export class Record {
    * `committedMark` (or what `committed` emits) is at or above it; when nothing waits, that is so already. Never falls.
    */
   mark(): number {
-    return this.#line.mark;
+    return this.#line.mark();
   }
 
   /**
@@ -267,7 +282,7 @@ export class Record {
       answer = await this.#loop.open(true);
     }
     if (!('code' in answer)) {
-      this.catalog = answer.catalog ?? emptyCatalog();
+      this.catalog = answer.catalog === null ? emptyCatalog() : catalogOf(answer.catalog);
       this.#board.committedReadings = answer.readings;
       if (this.#lock.uncleanBefore && this.#board.setAside === null) void this.#care.check(this.#reader);
     } else {
@@ -275,6 +290,8 @@ export class Record {
       this.#loop.retryAfter(answer);
     }
     this.#known.load(this.catalog);
+    const { messages, outgoing } = this.catalog.broker;
+    this.#line.loaded({ message: messages.at(-1)?.id ?? 0, order: outgoing.at(-1)?.order ?? 0 });
     for (const { topic } of this.catalog.topics) this.#topicsSeen.add(topic);
     await this.#look();
   }
@@ -298,7 +315,7 @@ export class Record {
   }
 
   #wake(urgent: boolean): void {
-    if (urgent) this.#line.filling().urgent = true;
+    if (urgent) this.#line.hurry();
     if (!this.#line.hasRoom(1, READING_BYTES)) this.#tellBacklog();
     this.#loop.wake();
   }
@@ -353,13 +370,17 @@ export class Record {
   }
 
   /** A write met damage: the file makes way while the station runs, and nothing that waits is lost with it. */
-  async #replaceFile(failure: Failure): Promise<CatalogSeed> {
+  async #replaceFile(failure: Failure): Promise<FileSeed> {
     await this.#reader.release();
     this.#care.moveAway(`${failure.message} (${failure.code})`);
     this.#board.setFault('damage', null);
     this.#board.committedReadings = 0;
     this.#topicsSeen.clear();
-    return this.#known.seed();
+    return this.#seed();
+  }
+
+  #seed(): FileSeed {
+    return { ...this.#known.seed(), broker: stateToColumns(this.#brokerState()) };
   }
 
   #releaseReader(): void {
@@ -374,7 +395,7 @@ export class Record {
     this.#topicsSeen.clear();
     this.#board.committedReadings = 0;
     this.#releaseReader();
-    this.#loop.reopen(failure, this.#known.seed());
+    this.#loop.reopen(failure, this.#seed());
   }
 
   async #look(): Promise<void> {

@@ -1,4 +1,5 @@
 /** Rows that cross into and out of the record. All times are ms since the epoch, fractions allowed. */
+import type { BrokerState } from './mqtt-types.ts';
 
 export interface DeviceRecord {
   id: number;
@@ -62,4 +63,5 @@ export interface Catalog {
   lastValues: { series: Int32Array; t: Float64Array; v: Float64Array; receivedMs: Float64Array };
   topics: TopicRecord[];
   resources: CoapResourceRecord[];
+  broker: BrokerState;
 }

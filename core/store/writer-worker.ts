@@ -1,14 +1,15 @@
 /** The thread that owns the writing connection. Glue only: what it does is in writer.ts. */
 import { parentPort } from 'node:worker_threads';
 import { failureOf } from './faults.ts';
+import { buffersOf } from './mqtt-columns.ts';
 import type { FromWriter, ToWriter } from './protocol.ts';
 import { Writer } from './writer.ts';
 
 const port = parentPort!;
 let writer: Writer | null = null;
 
-function answer(message: FromWriter): void {
-  port.postMessage(message);
+function answer(message: FromWriter, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
 }
 
 function release(): void {
@@ -22,7 +23,8 @@ function open(message: Extract<ToWriter, { kind: 'open' }>): void {
     release();
     writer = new Writer(message.settings, message.seed);
     const catalog = message.wantCatalog ? writer.loadCatalog(Date.now()) : null;
-    answer({ kind: 'opened', catalog, readings: writer.readings });
+    const transfer = catalog === null ? [] : buffersOf(catalog.broker);
+    answer({ kind: 'opened', catalog, readings: writer.readings }, transfer);
   } catch (error) {
     release();
     answer({ kind: 'open_failed', failure: failureOf(error) });

@@ -2,9 +2,10 @@ import type Database from 'better-sqlite3';
 import { CatalogRows, loadCatalog } from './catalog-rows.ts';
 import { openForWriting } from './database.ts';
 import { MessageLog } from './message-log.ts';
-import type { BatchRows, CatalogSeed, WriterSettings } from './protocol.ts';
+import type { BatchRows, CatalogInTransit, FileSeed, WriterSettings } from './protocol.ts';
+import { sweepBroker } from './mqtt-load.ts';
+import { MqttRows } from './mqtt-rows.ts';
 import { ReadingRows } from './reading-rows.ts';
-import type { Catalog } from './types.ts';
 
 /** Free pages (4 KiB) that may stay in the file before they are given back to the disk. */
 const FREE_PAGES_KEPT = 16_384;
@@ -17,13 +18,14 @@ export class Writer {
   readonly #catalog: CatalogRows;
   readonly #readings: ReadingRows;
   readonly #messages: MessageLog;
+  readonly #mqtt: MqttRows;
   readonly #saveProgress: Database.Statement;
   readonly #commit: (rows: BatchRows) => void;
   #committedBatch = 0;
   #readingCount = 0;
 
   /** Opens, creates or migrates the file. `seed` fills a file that was started anew. */
-  constructor(settings: WriterSettings, seed: CatalogSeed | null) {
+  constructor(settings: WriterSettings, seed: FileSeed | null) {
     this.#db = openForWriting(settings.file, settings.maxPages);
     try {
       this.#run = settings.run;
@@ -31,12 +33,13 @@ export class Writer {
       this.#readings = new ReadingRows(this.#db);
       const limits = { maxBytes: settings.messageLogBytes, maxAgeMs: settings.messageLogAgeMs };
       this.#messages = new MessageLog(this.#db, limits);
+      this.#mqtt = new MqttRows(this.#db);
       this.#saveProgress = this.#db.prepare(
         'UPDATE progress SET run = ?, batch = ?, readings = ?, message_bytes = ?',
       );
       this.#commit = this.#db.transaction((rows: BatchRows) => this.#write(rows)).immediate;
       this.#loadProgress();
-      if (seed !== null) this.#db.transaction(() => this.#catalog.put(seed)).immediate();
+      if (seed !== null) this.#db.transaction(() => this.#plant(seed)).immediate();
     } catch (error) {
       this.#db.close();
       throw error;
@@ -48,7 +51,9 @@ export class Writer {
     return this.#readingCount;
   }
 
-  loadCatalog(nowMs: number): Catalog {
+  /** At a start only: deletes what a kill left between two commits and belongs to nobody. */
+  loadCatalog(nowMs: number): CatalogInTransit {
+    this.#db.transaction(() => sweepBroker(this.#db)).immediate();
     return loadCatalog(this.#db, nowMs);
   }
 
@@ -77,11 +82,17 @@ export class Writer {
     this.#db.close();
   }
 
+  #plant(seed: FileSeed): void {
+    this.#catalog.put(seed);
+    this.#mqtt.put(seed.broker);
+  }
+
   #write(rows: BatchRows): void {
     this.#catalog.put(rows);
     this.#readings.put(rows);
     for (const topic of rows.topics) this.#catalog.putTopic(this.#messages.nameId(topic.topic), topic);
     this.#messages.put(rows.messages);
+    if (rows.mqtt !== null) this.#mqtt.apply(rows.mqtt);
     this.#readingCount += rows.seriesOf.length;
     this.#committedBatch = rows.sequence;
     this.#storeProgress();
