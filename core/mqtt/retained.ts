@@ -1,18 +1,11 @@
-import type { PublishFrame } from './publish-frame.ts';
-import { isReserved } from './topic.ts';
-
-/** The retained message of one topic. Cleared or replaced in place: whoever waits to send it sends the newest. */
-export interface RetainedMessage {
-  readonly topic: string;
-  frame: PublishFrame | null;
-}
-
-interface Level {
-  readonly parent: Level | null;
-  readonly text: string;
-  children: Map<string, Level> | null;
-  message: RetainedMessage | null;
-}
+import type { Clock } from '../base/clock.ts';
+import type { TimerWheel, WheelEntry } from '../base/timer-wheel.ts';
+import type { BrokerJournal, RetainedRow } from './journal.ts';
+import { frameOf, type PublishFrame } from './publish-frame.ts';
+import { type RetainedPage, type RetainedPageRequest, RetainedPages } from './retained-pages.ts';
+import { type RetainedMessage, RetainedTree } from './retained-tree.ts';
+import { isServerOnly } from './topic.ts';
+import type { BrokerCounters } from './types.ts';
 
 export interface RetainedLimits {
   maxMessages: number;
@@ -21,20 +14,43 @@ export interface RetainedLimits {
   maxLevels: number;
 }
 
-/** The last retained message of every topic, as a tree: a filter visits only the branches that it names. */
-export class RetainedStore {
-  readonly #root = createLevel(null, '');
-  readonly #limits: RetainedLimits;
-  #count = 0;
-  #bytes = 0;
-  #levels = 0;
+export interface RetainedParts {
+  clock: Clock;
+  wheel: TimerWheel;
+  journal: BrokerJournal | null;
+  counters: BrokerCounters;
+}
 
-  constructor(limits: RetainedLimits) {
-    this.#limits = limits;
+/** Messages looked at in one step of the search for those that expired, and how long until the next one. */
+const SWEEP_STEP = 1_000;
+const SWEEP_STEP_MS = 100;
+/** From the end of one search to the beginning of the next. Nobody is given an expired message meanwhile. */
+const SWEEP_PAUSE_MS = 10_000;
+
+/**
+ * The last retained message of every topic (v5 §3.3.1.3), bounded. What changes is journaled, but for `$SYS`. An
+ * expired message is given to nobody; its place is cleared when someone finds it, or by a search in small steps.
+ */
+export class RetainedStore implements WheelEntry {
+  dueMs = Infinity;
+  slot = -1;
+  readonly limits: RetainedLimits;
+  /** Steps whenever a message comes, changes or goes. */
+  revision = 0;
+  readonly #parts: RetainedParts;
+  readonly #tree = new RetainedTree();
+  readonly #pages = new RetainedPages();
+  readonly #expiring = new Set<RetainedMessage>();
+  #sweep: Iterator<RetainedMessage> | null = null;
+  #bytes = 0;
+
+  constructor(limits: RetainedLimits, parts: RetainedParts) {
+    this.limits = limits;
+    this.#parts = parts;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#tree.size;
   }
 
   get bytes(): number {
@@ -43,110 +59,117 @@ export class RetainedStore {
 
   /** Keeps `frame` (which owns its bytes) for `topic`; false when a limit is in the way, and then nothing changes. */
   set(topic: string, frame: PublishFrame): boolean {
-    const known = this.#find(topic)?.message ?? null;
-    const bytes = this.#bytes + frame.size - (known?.frame?.size ?? 0);
-    if (bytes > this.#limits.maxBytes || (known === null && this.#count >= this.#limits.maxMessages))
-      return false;
-    if (known !== null) known.frame = frame;
-    else if (!this.#add(topic, frame)) return false;
-    this.#bytes = bytes;
+    if (!this.#put(topic, frame)) return false;
+    if (!isServerOnly(topic)) this.#parts.journal?.putRetained(rowOf(topic, frame));
     return true;
   }
 
-  /** Forgets the message of `topic` (MQTT-3.3.1-10). False when there was none. */
+  /** Forgets the message of `topic` (MQTT-3.3.1-6). False when there was none. */
   delete(topic: string): boolean {
-    let level = this.#find(topic);
-    if (level === null || level.message === null) return false;
-    this.#bytes -= level.message.frame!.size;
-    this.#count--;
-    level.message.frame = null;
-    level.message = null;
-    while (level.parent !== null && level.message === null && level.children === null) {
-      const { parent, text }: Level = level;
-      parent.children!.delete(text);
-      this.#levels--;
-      if (parent.children!.size === 0) parent.children = null;
-      level = parent;
-    }
+    const message = this.#tree.remove(topic);
+    if (message === null) return false;
+    this.#bytes -= message.frame!.size;
+    message.frame = null;
+    this.#expiring.delete(message);
+    this.#pages.removed(topic);
+    this.revision++;
+    if (!isServerOnly(topic)) this.#parts.journal?.removeRetained(topic);
     return true;
   }
 
   get(topic: string): PublishFrame | null {
-    return this.#find(topic)?.message?.frame ?? null;
+    const frame = this.#tree.get(topic)?.frame ?? null;
+    return frame === null || frame.expired(this.#parts.clock.now()) ? null : frame;
   }
 
   /** The messages that a valid `filter` matches. Wildcards on the first level leave `$` topics out. */
   match(filter: string): RetainedMessage[] {
-    const found: RetainedMessage[] = [];
-    const wanted = filter.split('/');
-    let reached = [this.#root];
-    for (let depth = 0; depth < wanted.length; depth++) {
-      const text = wanted[depth]!;
-      if (text === '#') {
-        for (const level of reached) collectBelow(level, depth === 0, found);
-        return found;
-      }
-      const next: Level[] = [];
-      for (const level of reached) {
-        if (level.children === null) continue;
-        if (text === '+') {
-          for (const child of level.children.values()) {
-            if (depth > 0 || !isReserved(child.text)) next.push(child);
-          }
-        } else {
-          const child = level.children.get(text);
-          if (child !== undefined) next.push(child);
-        }
-      }
-      reached = next;
-    }
-    for (const level of reached) if (level.message !== null) found.push(level.message);
-    return found;
+    const found = this.#tree.match(filter);
+    if (this.#expiring.size === 0) return found;
+    const nowMs = this.#parts.clock.now();
+    return found.filter((message) => !this.#expire(message, nowMs));
   }
 
-  #add(topic: string, frame: PublishFrame): boolean {
-    const texts = topic.split('/');
-    let level = this.#root;
-    let depth = 0;
-    for (let child; depth < texts.length; depth++, level = child) {
-      child = level.children?.get(texts[depth]!);
-      if (child === undefined) break;
+  /** `topic`, if it has a message, and all topics with one below it; the empty text means every topic. */
+  below(topic: string): string[] {
+    return this.#tree.below(topic).map((message) => message.topic);
+  }
+
+  /** Messages by topic, from behind `after` on. `total` counts all that have `search` in their topic. */
+  page(request: RetainedPageRequest): RetainedPage {
+    return this.#pages.page(this.#tree, request, this.#parts.clock.now());
+  }
+
+  /** Every message that is journaled. */
+  rows(): RetainedRow[] {
+    const nowMs = this.#parts.clock.now();
+    const rows: RetainedRow[] = [];
+    for (const { topic, frame } of this.#tree.below('')) {
+      if (!isServerOnly(topic) && !frame!.expired(nowMs)) rows.push(rowOf(topic, frame!));
     }
-    const missing = texts.length - depth;
-    if (this.#levels + missing > this.#limits.maxLevels) return false;
-    for (; depth < texts.length; depth++) {
-      const child = createLevel(level, texts[depth]!);
-      (level.children ??= new Map()).set(child.text, child);
-      level = child;
+    return rows;
+  }
+
+  /** What an earlier run of the station kept. What has expired or has no room is taken out of the journal. */
+  load(rows: Iterable<RetainedRow>): void {
+    const { clock, counters, journal } = this.#parts;
+    const nowMs = clock.now();
+    for (const row of rows) {
+      const { topic, payload, properties, qos, expiresMs, client, receivedMs } = row;
+      const frame = frameOf({ topic, payload, properties, qos, expiresMs, publisher: client, receivedMs });
+      const expired = frame.expired(nowMs);
+      if (!expired && this.#put(topic, frame)) continue;
+      if (expired) counters.expiredMessages++;
+      else counters.retainedRefused++;
+      journal?.removeRetained(topic);
     }
-    level.message = { topic, frame };
-    this.#levels += missing;
-    this.#count++;
+  }
+
+  /** One step of the search for expired messages. */
+  onDue(): void {
+    this.#sweep ??= this.#expiring.values();
+    const nowMs = this.#parts.clock.now();
+    for (let step = 0; step < SWEEP_STEP; step++) {
+      const { value, done } = this.#sweep.next();
+      if (done === true) {
+        this.#sweep = null;
+        if (this.#expiring.size > 0) this.#parts.wheel.arm(this, SWEEP_PAUSE_MS);
+        return;
+      }
+      this.#expire(value, nowMs);
+    }
+    this.#parts.wheel.arm(this, SWEEP_STEP_MS);
+  }
+
+  #put(topic: string, frame: PublishFrame): boolean {
+    const known = this.#tree.get(topic);
+    const { maxMessages, maxBytes, maxLevels } = this.limits;
+    const bytes = this.#bytes + frame.size - (known?.frame?.size ?? 0);
+    if (bytes > maxBytes || (known === null && this.count >= maxMessages)) return false;
+    const message = known ?? this.#tree.add(topic, maxLevels);
+    if (message === null) return false;
+    if (known === null) this.#pages.added(topic);
+    message.frame = frame;
+    this.#bytes = bytes;
+    this.revision++;
+    if (frame.expiresMs === 0) this.#expiring.delete(message);
+    else {
+      this.#expiring.add(message);
+      if (this.slot < 0) this.#parts.wheel.arm(this, SWEEP_PAUSE_MS);
+    }
     return true;
   }
 
-  #find(topic: string): Level | null {
-    let level = this.#root;
-    for (const text of topic.split('/')) {
-      const child = level.children?.get(text);
-      if (child === undefined) return null;
-      level = child;
-    }
-    return level;
+  /** Forgets a message that nobody may get any more. */
+  #expire(message: RetainedMessage, nowMs: number): boolean {
+    if (message.frame?.expired(nowMs) !== true) return false;
+    this.#parts.counters.expiredMessages++;
+    this.delete(message.topic);
+    return true;
   }
 }
 
-function createLevel(parent: Level | null, text: string): Level {
-  return { parent, text, children: null, message: null };
-}
-
-function collectBelow(top: Level, isRoot: boolean, found: RetainedMessage[]): void {
-  const waiting = [top];
-  for (let level = waiting.pop(); level !== undefined; level = waiting.pop()) {
-    if (level.message !== null) found.push(level.message);
-    if (level.children === null) continue;
-    for (const child of level.children.values()) {
-      if (!(isRoot && level === top && isReserved(child.text))) waiting.push(child);
-    }
-  }
+function rowOf(topic: string, frame: PublishFrame): RetainedRow {
+  const { payload, properties, qos, expiresMs, publisher: client, receivedMs } = frame;
+  return { topic, payload, properties, qos, expiresMs, client, receivedMs };
 }
