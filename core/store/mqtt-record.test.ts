@@ -173,12 +173,12 @@ describe('the mark of the broker', () => {
 describe('a full disk', () => {
   it('lets rows wait, tries again and loses nothing', async () => {
     const folder = recordFolder();
-    const record = await openRecord(folder, { maxPages: 200 });
+    const record = await openRecord(folder, { maxPages: 150 });
     const { broker } = record;
     record.addReadings(ramp(1, 15_000), 0, true);
     await committed(record);
     const rows = everyRow();
-    rows.retained = Array.from({ length: 200 }, (_, i) =>
+    rows.retained = Array.from({ length: 60 }, (_, i) =>
       retained(`r/${String(i).padStart(4, '0')}`, { payload: new Uint8Array(2_000).fill(i) }),
     );
     putAll(broker, rows);
