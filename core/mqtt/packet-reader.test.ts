@@ -4,28 +4,36 @@ import { describe, expect, it } from 'vitest';
 import { encodePacket } from './codec/encode.ts';
 import { PacketReader } from './packet-reader.ts';
 
+const publish = { type: 'publish', topic: 'a/b', retain: false, dup: false, properties: {} } as const;
+const subscription = {
+  filter: 'x/#',
+  qos: 1,
+  noLocal: false,
+  retainAsPublished: false,
+  retainHandling: 0,
+} as const;
+
+/** Packets of level 5, AUTH and properties among them. */
 const packets = [
-  encodePacket({ type: 'pingreq' }),
-  encodePacket({
-    type: 'publish',
-    topic: 'a/b',
-    payload: Buffer.from('21.5'),
-    qos: 0,
-    retain: false,
-    dup: false,
-    packetId: 0,
-  }),
-  encodePacket({
-    type: 'publish',
-    topic: 'a/b',
-    payload: Buffer.alloc(200, 7),
-    qos: 2,
-    retain: true,
-    dup: true,
-    packetId: 5,
-  }),
-  encodePacket({ type: 'subscribe', packetId: 3, filters: [{ filter: 'x/#', qos: 1 }] }),
-  encodePacket({ type: 'puback', packetId: 4 }),
+  encodePacket({ type: 'pingreq' }, 5),
+  encodePacket({ ...publish, payload: Buffer.from('21.5'), qos: 0, packetId: 0 }, 5),
+  encodePacket(
+    { ...publish, payload: Buffer.alloc(200, 7), qos: 2, retain: true, dup: true, packetId: 5 },
+    5,
+  ),
+  encodePacket({ type: 'auth', reasonCode: 0x19, properties: { authMethod: 'm' } }, 5),
+  encodePacket(
+    {
+      ...publish,
+      payload: Buffer.from('x'),
+      qos: 0,
+      packetId: 0,
+      properties: { userProperties: [['a', 'b']] },
+    },
+    5,
+  ),
+  encodePacket({ type: 'subscribe', packetId: 3, filters: [subscription], properties: {} }, 5),
+  encodePacket({ type: 'puback', packetId: 4, reasonCode: 0, properties: {} }, 5),
 ];
 const stream = Buffer.concat(packets);
 const wanted = packets.map((packet) => packet.toString('hex'));
@@ -45,6 +53,7 @@ function collector(options: { pauseAt?: number; again?: boolean } = {}) {
     },
     1_000,
   );
+  reader.level = 5;
   return { reader, seen };
 }
 
@@ -104,5 +113,53 @@ describe('PacketReader', () => {
     reader.feed(stream);
     reader.feed(stream);
     expect(seen).toEqual([0]);
+  });
+
+  it('takes AUTH from level 5 on, from the very packet behind the one that says the level', () => {
+    const connect = encodePacket(
+      {
+        type: 'connect',
+        protocolLevel: 5,
+        cleanStart: true,
+        keepAliveSeconds: 0,
+        clientId: 'c',
+        will: null,
+        username: null,
+        password: null,
+        properties: {},
+      },
+      5,
+    );
+    const both = Buffer.concat([connect, Buffer.from([0xf0, 0])]);
+    for (const level of [4, 5]) {
+      for (let first = 0; first <= both.length; first++) {
+        const types: number[] = [];
+        const reader: PacketReader = new PacketReader(
+          {
+            receive: (bytes, start) => {
+              types.push(bytes[start]! >> 4);
+              reader.level = level;
+            },
+          },
+          1_000,
+        );
+        const feed = (): void => {
+          reader.feed(Buffer.from(both.subarray(0, first)));
+          reader.feed(Buffer.from(both.subarray(first)));
+        };
+        if (level === 4) expect(feed).toThrow('type 15 is reserved');
+        else feed();
+        expect(types).toEqual(level === 4 ? [1] : [1, 15]);
+      }
+    }
+  });
+
+  it('holds to a lower limit from the next packet on', () => {
+    const { reader, seen } = collector();
+    reader.feed(packets[2]!);
+    reader.maxPacketBytes = 256;
+    reader.feed(packets[2]!);
+    expect(seen).toHaveLength(2);
+    expect(() => reader.feed(Buffer.from([0x30, 0xff, 1]))).toThrow('above the limit of 256');
   });
 });

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { FieldReader } from './fields.ts';
+import { asBuffer, FieldReader } from './fields.ts';
 import { lengthBytes, writeLength } from './frame.ts';
 import { MalformedPacket } from './malformed.ts';
 import type { Properties } from './packet.ts';
@@ -34,10 +34,15 @@ export function readProperties(reader: FieldReader, allowedMask: number): Proper
  * §2.2.2.2), with Protocol Error (0x82) what comes twice or has a value that is not allowed (v5 §3.1.2.11 and its
  * like for the other packets).
  */
-export function decodeProperties(bytes: Buffer, start: number, end: number, allowedMask: number): Properties {
+export function decodeProperties(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  allowedMask: number,
+): Properties {
   const properties: Properties = {};
   if (start === end) return properties;
-  const reader = new FieldReader(bytes, start, end);
+  const reader = new FieldReader(asBuffer(bytes), start, end);
   let seen = 0;
   while (reader.left > 0) {
     const info = propertyInfo(reader.byte(), allowedMask);
