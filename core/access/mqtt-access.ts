@@ -23,6 +23,7 @@ import { loadAccess, saveAccess } from './access-file.ts';
 import type { AccessState, StoredPassword } from './access-file.ts';
 import { Directory } from './directory.ts';
 import { PasswordHasher } from './password.ts';
+import type { HasherLimits } from './password.ts';
 import { roleRows, withAnonymousRole, withoutRole, withRole } from './roles.ts';
 import { SCRAM_METHOD } from './scram.ts';
 import { SignIn } from './sign-in.ts';
@@ -31,6 +32,13 @@ import type { ScramExchange, SignInRequest, Verdict } from './sign-in-types.ts';
 import { isTopicFilter, isTopicName } from './acl-filter.ts';
 import { checkUser, makePassword, mustLeave, userOf, userRow, withoutUser, withUser } from './users.ts';
 import type { UserInput } from './users.ts';
+
+export interface AccessParts {
+  clock: Clock;
+  log: Log;
+  /** Of sign-ins under way. */
+  hasherLimits?: Partial<HasherLimits>;
+}
 
 export class MqttAccess {
   /** Users, roles or rules changed: verdicts may differ. */
@@ -48,7 +56,7 @@ export class MqttAccess {
   #state: AccessState;
   #directory: Directory;
 
-  private constructor(folder: string, state: AccessState, parts: { clock: Clock; log: Log }) {
+  private constructor(folder: string, state: AccessState, parts: AccessParts) {
     this.#folder = folder;
     this.#clock = parts.clock;
     this.#log = parts.log;
@@ -66,7 +74,7 @@ export class MqttAccess {
    * Reads the users and roles of `folder`. A damaged file is set aside, and the broker then stays closed to everyone
    * until users and roles are made anew. Throws `access.unreadable`, `access.unwritable`.
    */
-  static open(folder: string, parts: { clock: Clock; log: Log }): MqttAccess {
+  static open(folder: string, parts: AccessParts): MqttAccess {
     return new MqttAccess(folder, loadAccess(folder, parts.log), parts);
   }
 

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { StoredUser } from './access-file.ts';
 import type { Account, Directory } from './directory.ts';
 import { dummyHash, PasswordHasher } from './password.ts';
+import type { HasherLimits } from './password.ts';
 import { saslPrep, saslPrepBytes } from './saslprep.ts';
 import { fakeScramKeys, ScramServer } from './scram.ts';
 import type { ScramKeys } from './scram.ts';
@@ -26,26 +27,28 @@ export interface SignInCounters {
   busy: number;
 }
 
-interface SignInParts {
+export interface SignInParts {
   clock: Clock;
   log: Log;
   directory: () => Directory;
   fakeSaltSecret: Buffer;
   /** An address has just become one that must wait. */
   onHeldBack: () => void;
+  hasherLimits?: Partial<HasherLimits>;
 }
 
 export class SignIn {
   readonly counters: SignInCounters = { wrong: 0, throttled: 0, busy: 0 };
   readonly backOff: BackOff;
   readonly #parts: SignInParts;
-  readonly #hasher = new PasswordHasher();
+  readonly #hasher: PasswordHasher;
   readonly #verified: VerifiedPasswords<StoredUser | typeof NO_USER>;
   readonly #dummy = dummyHash();
   readonly #lastSeenMs = new Map<string, number>();
 
   constructor(parts: SignInParts) {
     this.#parts = parts;
+    this.#hasher = new PasswordHasher(parts.hasherLimits);
     this.backOff = new BackOff(parts.clock);
     this.#verified = new VerifiedPasswords(parts.clock);
   }
