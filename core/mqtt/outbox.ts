@@ -43,14 +43,16 @@ export class Outbox {
     this.#pool = pool;
   }
 
-  /** A packet of four bytes: every acknowledgement. */
-  ack(header: number, packetId: number): void {
-    const at = this.#reserve(4);
+  /** An acknowledgement. Success takes four bytes in every version; another reason code (v5 §3.4.2.1) is the fifth. */
+  ack(header: number, packetId: number, reasonCode = 0): void {
+    const length = reasonCode === 0 ? 4 : 5;
+    const at = this.#reserve(length);
     const tail = this.#tail!;
     tail[at] = header;
-    tail[at + 1] = 2;
+    tail[at + 1] = length - 2;
     tail[at + 2] = packetId >> 8;
     tail[at + 3] = packetId & 255;
+    if (reasonCode !== 0) tail[at + 4] = reasonCode;
   }
 
   /** `bytes[start..end)` as they are. From 16 KiB on by reference: nobody may change them until they are sent. */

@@ -9,6 +9,7 @@ import {
   PACKET_IDENTIFIER_IN_USE,
   PAYLOAD_FORMAT_INVALID,
   QUOTA_EXCEEDED,
+  SERVER_BUSY,
   SUCCESS,
 } from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
@@ -183,7 +184,7 @@ function refusalOf(context: BrokerContext, connection: Connection, entry: TopicE
     context.counters.denied++;
     return NOT_AUTHORIZED;
   }
-  if (entry.levels > connection.session!.record.limits.maxTopicLevels) {
+  if (entry.levels > connection.limits.maxTopicLevels) {
     context.counters.quotaExceeded++;
     return QUOTA_EXCEEDED;
   }
@@ -220,7 +221,7 @@ function takeIn(
     verdict = offer(context, connection, entry, bytes, payloadStart, end, qos, retain, properties);
   if (verdict === ACK_NEVER) {
     if (qos === 0) context.counters.droppedIn++;
-    else connection.close('the message could not be taken in');
+    else connection.close('the message could not be taken in', SERVER_BUSY);
   }
   return verdict;
 }

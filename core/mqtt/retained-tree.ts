@@ -1,11 +1,5 @@
-import type { PublishFrame } from './publish-frame.ts';
+import type { RetainedMessage } from './retained.ts';
 import { isReserved } from './topic.ts';
-
-/** The retained message of one topic. Cleared or replaced in place: whoever waits to send it sends the newest. */
-export interface RetainedMessage {
-  readonly topic: string;
-  frame: PublishFrame | null;
-}
 
 interface Level {
   readonly parent: Level | null;

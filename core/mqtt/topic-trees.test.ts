@@ -1,8 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createFrame } from './publish-frame.ts';
-import { RetainedStore } from './retained.ts';
+import { type Grant, grantOf } from './subscription.ts';
 import { SubscriptionTrie } from './subscription-trie.ts';
 import { checkTopicFilter, checkTopicName, topicMatches } from './topic.ts';
 import { entryOf, sameBytes, TopicCache } from './topic-cache.ts';
@@ -17,7 +16,15 @@ const filter = fc
   .tuple(fc.array(fc.oneof(level, fc.constant('+')), { minLength: 0, maxLength: 4 }), fc.boolean())
   .map(([levels, all]) => (all ? [...levels, '#'] : levels).join('/'))
   .filter((text) => text !== '');
-const qos = fc.constantFrom<Qos>(0, 1, 2);
+const options = fc.record({
+  qos: fc.constantFrom<Qos>(0, 1, 2),
+  noLocal: fc.boolean(),
+  retainAsPublished: fc.boolean(),
+  subscriptionId: fc.integer({ min: 0, max: 3 }),
+});
+type Options = { qos: Qos; noLocal: boolean; retainAsPublished: boolean; subscriptionId: number };
+const granted = (filter: string, of: Options): Grant => grantOf({ filter, retainHandling: 0, ...of });
+const plain = granted('', { qos: 1, noLocal: false, retainAsPublished: false, subscriptionId: 0 });
 const roomy = { maxSubscriptions: 1_000, maxLevels: 1_000, maxCharacters: 10_000 };
 
 describe('topicMatches', () => {
@@ -49,32 +56,37 @@ describe('topicMatches', () => {
 });
 
 describe('SubscriptionTrie', () => {
-  it('finds whom a scan over all filters finds, with the highest QoS, through any adding and removing', () => {
-    const step = fc.record({ add: fc.boolean(), client: fc.constantFrom('x', 'y', 'z'), filter, qos });
+  it('finds whom a scan over all filters finds, with what they grant together [MQTT-3.3.4-2, MQTT-3.3.4-3, MQTT-3.8.3-3]', () => {
+    const step = fc.record({ add: fc.boolean(), client: fc.constantFrom('x', 'y', 'z'), filter, options });
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 30 }),
         fc.array(topic, { minLength: 1, maxLength: 5 }),
         (steps, topics) => {
           const trie = new SubscriptionTrie<string>(roomy);
-          const all = new Map<string, { client: string; filter: string; qos: Qos }>();
-          for (const { add, client, filter: pattern, qos: granted } of steps) {
+          const all = new Map<string, { client: string; filter: string; options: Options }>();
+          for (const { add, client, filter: pattern, options: asked } of steps) {
             const key = `${client} ${pattern}`;
             if (add) {
-              trie.set(pattern, client, granted);
-              all.set(key, { client, filter: pattern, qos: granted });
+              trie.set(pattern, client, granted(pattern, asked));
+              all.set(key, { client, filter: pattern, options: asked });
             } else expect(trie.delete(pattern, client)).toBe(all.delete(key));
           }
           expect(trie.size).toBe(all.size);
           for (const name of topics) {
-            const found = new Map<string, Qos>();
+            const matching = [...all.values()].filter((one) => topicMatches(one.filter, name));
+            const found = new Map<string, Grant>();
             trie.match(name, found);
-            const wanted = new Map<string, Qos>();
-            for (const { client, filter: pattern, qos: granted } of all.values()) {
-              if (topicMatches(pattern, name))
-                wanted.set(client, Math.max(wanted.get(client) ?? 0, granted) as Qos);
+            expect([...found.keys()].sort()).toEqual([...new Set(matching.map((one) => one.client))].sort());
+            for (const [client, grant] of found) {
+              const asked = matching.filter((one) => one.client === client).map((one) => one.options);
+              expect(told(grant)).toEqual(together(asked));
+              const own = grant.noLocal ? grant.own : grant;
+              const forOwn = asked.filter((one) => !one.noLocal);
+              expect(own === null ? null : told(own)).toEqual(forOwn.length === 0 ? null : together(forOwn));
             }
-            expect([...found].sort()).toEqual([...wanted].sort());
+            const byFilter = [...trie.matches(name)].map((one) => `${one.subscriber} ${one.filter}`);
+            expect(byFilter.sort()).toEqual(matching.map((one) => `${one.client} ${one.filter}`).sort());
           }
         },
       ),
@@ -84,35 +96,35 @@ describe('SubscriptionTrie', () => {
 
   it('matches a topic of 65,535 levels without running out of stack', () => {
     const trie = new SubscriptionTrie<string>(roomy);
-    trie.set('+/+/#', 'x', 1);
-    const found = new Map<string, Qos>();
+    trie.set('+/+/#', 'x', plain);
+    const found = new Map<string, Grant>();
     trie.match('/'.repeat(65_534), found);
-    expect([...found]).toEqual([['x', 1]]);
+    expect([...found]).toEqual([['x', plain]]);
   });
 
   it('counts subscriptions, levels and characters of all clients, and what leaves makes room', () => {
     const none = { maxSubscriptions: 100, maxLevels: 100, maxCharacters: 100 };
     const deep = new SubscriptionTrie<string>({ ...none, maxLevels: 4 });
-    expect(deep.set('a/b/c', 'x', 0)).toBe(true);
-    expect(deep.set('a/b/d/e', 'x', 0)).toBe(false);
+    expect(deep.set('a/b/c', 'x', plain)).toBe(true);
+    expect(deep.set('a/b/d/e', 'x', plain)).toBe(false);
     expect(deep.delete('a/b/d/e', 'x')).toBe(false);
-    expect([deep.set('a/b/d', 'x', 0), deep.set('e', 'x', 0), deep.set('a/b', 'y', 0)]).toEqual([
+    expect([deep.set('a/b/d', 'x', plain), deep.set('e', 'x', plain), deep.set('a/b', 'y', plain)]).toEqual([
       true,
       false,
       true,
     ]);
-    expect(deep.delete('a/b/d', 'x') && deep.set('e', 'x', 0)).toBe(true);
+    expect(deep.delete('a/b/d', 'x') && deep.set('e', 'x', plain)).toBe(true);
 
     const long = new SubscriptionTrie<string>({ ...none, maxCharacters: 7 });
-    expect([long.set('abcd', 'x', 0), long.set('abcd', 'y', 0), long.set('abcd', 'x', 2)]).toEqual([
-      true,
-      false,
-      true,
-    ]);
-    expect(long.delete('abcd', 'x') && long.set('abcd', 'y', 0)).toBe(true);
+    expect([
+      long.set('abcd', 'x', plain),
+      long.set('abcd', 'y', plain),
+      long.set('abcd', 'x', plain),
+    ]).toEqual([true, false, true]);
+    expect(long.delete('abcd', 'x') && long.set('abcd', 'y', plain)).toBe(true);
 
     const few = new SubscriptionTrie<string>({ ...none, maxSubscriptions: 1 });
-    expect([few.set('a', 'x', 0), few.set('a', 'y', 0), few.set('a', 'x', 1), few.size]).toEqual([
+    expect([few.set('a', 'x', plain), few.set('a', 'y', plain), few.set('a', 'x', plain), few.size]).toEqual([
       true,
       false,
       true,
@@ -121,58 +133,19 @@ describe('SubscriptionTrie', () => {
   });
 });
 
-describe('RetainedStore', () => {
-  it('finds what a scan over all topics finds, through any setting and deleting', () => {
-    const step = fc.record({ set: fc.boolean(), topic });
-    fc.assert(
-      fc.property(
-        fc.array(step, { maxLength: 30 }),
-        fc.array(filter, { minLength: 1, maxLength: 5 }),
-        (steps, filters) => {
-          const store = new RetainedStore({ maxMessages: 1_000, maxBytes: 1_000_000, maxLevels: 1_000 });
-          const all = new Set<string>();
-          for (const { set, topic: name } of steps) {
-            if (set) {
-              expect(store.set(name, createFrame(name, Buffer.from('1'), 0))).toBe(true);
-              all.add(name);
-            } else expect(store.delete(name)).toBe(all.delete(name));
-          }
-          expect(store.count).toBe(all.size);
-          for (const pattern of filters) {
-            const found = store.match(pattern).map((message) => message.topic);
-            expect(found.sort()).toEqual([...all].filter((name) => topicMatches(pattern, name)).sort());
-          }
-          for (const name of all) store.delete(name);
-          expect([store.count, store.bytes]).toEqual([0, 0]);
-        },
-      ),
-      { numRuns: 600 },
-    );
-  });
+function told(grant: Grant) {
+  const { qos, retainAsPublished, ids } = grant;
+  return { qos, retainAsPublished, ids: ids === null ? [] : [...ids].sort() };
+}
 
-  it('refuses beyond its limits and still replaces what it has', () => {
-    const store = new RetainedStore({ maxMessages: 2, maxBytes: 60, maxLevels: 10 });
-    const frame = (name: string, bytes: number) => createFrame(name, Buffer.alloc(bytes), 1);
-    expect(store.set('a', frame('a', 1))).toBe(true);
-    expect(store.set('b', frame('b', 1))).toBe(true);
-    expect(store.set('c', frame('c', 1))).toBe(false);
-    expect(store.set('b', frame('b', 2))).toBe(true);
-    expect(store.set('b', frame('b', 60))).toBe(false);
-    expect(store.get('b')!.size).toBe(frame('b', 2).size);
-    expect(store.count).toBe(2);
-  });
-
-  it('counts levels: a short topic of many levels costs more than its bytes', () => {
-    const store = new RetainedStore({ maxMessages: 10, maxBytes: 1_000, maxLevels: 4 });
-    const set = (name: string) => store.set(name, createFrame(name, Buffer.from('1'), 0));
-    expect([set('a/b/c'), set('a/b/d/e'), set('a/b/d'), set('x')]).toEqual([true, false, true, false]);
-    expect([store.count, store.match('#').length]).toEqual([2, 2]);
-    expect(store.delete('a/b/c') && set('x')).toBe(true);
-    for (const name of ['a/b/d', 'x']) store.delete(name);
-    expect(store.bytes).toBe(0);
-    expect(set('1/2/3/4')).toBe(true);
-  });
-});
+/** One message for several subscriptions, by the words of §3.3.4. */
+function together(asked: Options[]) {
+  return {
+    qos: Math.max(...asked.map((one) => one.qos)),
+    retainAsPublished: asked.some((one) => one.retainAsPublished),
+    ids: asked.flatMap((one) => (one.subscriptionId === 0 ? [] : [one.subscriptionId])).sort(),
+  };
+}
 
 describe('TopicCache', () => {
   const find = (cache: TopicCache, text: string) => {
