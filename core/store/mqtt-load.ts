@@ -31,6 +31,10 @@ const SINCE_VERSION = 2;
  */
 const OF_A_SESSION = 'session IN (SELECT id FROM mqtt_session)';
 const COMPLETE = `${OF_A_SESSION} AND (message = 0 OR message IN (SELECT id FROM mqtt_message))`;
+/** Nearly always empty, and an object of its own for each row is what reading costs most. */
+const PROPERTIES = "nullif(properties, x'')";
+const NOTHING = new Uint8Array(0);
+
 const WANTED = 'id IN (SELECT message FROM mqtt_outgoing)';
 
 /** Deletes what belongs to nobody. Only while no batch waits that could bring the other half. */
@@ -60,7 +64,12 @@ export function loadBroker(db: Database.Database): BrokerColumns {
     ),
     messages: columnsOf(
       MESSAGE,
-      map(each(`SELECT * FROM mqtt_message WHERE ${WANTED} ORDER BY id`), messageRow),
+      map(
+        each(
+          `SELECT id, topic, payload, ${PROPERTIES}, qos, expires FROM mqtt_message WHERE ${WANTED} ORDER BY id`,
+        ),
+        messageRow,
+      ),
     ),
     outgoing: columnsOf(
       OUTGOING,
@@ -70,7 +79,15 @@ export function loadBroker(db: Database.Database): BrokerColumns {
       INCOMING,
       map(each(`SELECT * FROM mqtt_incoming WHERE ${OF_A_SESSION} ORDER BY session, packet_id`), incomingRow),
     ),
-    retained: columnsOf(RETAINED, map(each('SELECT * FROM mqtt_retained ORDER BY topic'), retainedRow)),
+    retained: columnsOf(
+      RETAINED,
+      map(
+        each(
+          `SELECT topic, payload, ${PROPERTIES}, qos, expires, client, received FROM mqtt_retained ORDER BY topic`,
+        ),
+        retainedRow,
+      ),
+    ),
   };
 }
 
@@ -107,9 +124,9 @@ function subscriptionRow(values: [number, string, number, number]): Subscription
   return { session, filter, options, subscriptionId };
 }
 
-function messageRow(values: [number, string, Uint8Array, Uint8Array, Qos, number]): MessageRow {
+function messageRow(values: [number, string, Uint8Array, Uint8Array | null, Qos, number]): MessageRow {
   const [id, topic, payload, properties, qos, expiresMs] = values;
-  return { id, topic, payload, properties, qos, expiresMs };
+  return { id, topic, payload, properties: properties ?? NOTHING, qos, expiresMs };
 }
 
 function outgoingRow(
@@ -125,8 +142,8 @@ function incomingRow([session, packetId]: [number, number]): IncomingRow {
 }
 
 function retainedRow(
-  values: [string, Uint8Array, Uint8Array, Qos, number, string | null, number],
+  values: [string, Uint8Array, Uint8Array | null, Qos, number, string | null, number],
 ): RetainedRow {
   const [topic, payload, properties, qos, expiresMs, client, receivedMs] = values;
-  return { topic, payload, properties, qos, expiresMs, client, receivedMs };
+  return { topic, payload, properties: properties ?? NOTHING, qos, expiresMs, client, receivedMs };
 }
