@@ -32,6 +32,8 @@ interface SubscribeRule {
   allow: boolean;
   levels: string[];
   patterned: boolean;
+  /** Its first level where that is plain text: most rules are passed over by this alone. */
+  head: string | null;
 }
 
 export interface OwnedRule {
@@ -55,7 +57,9 @@ export class CompiledAcl {
       if (rule.action !== 'subscribe') this.#addPublish(levels, index);
       if (rule.action !== 'publish') {
         const patterned = levels.some(hasPlaceholder);
-        this.#subscribe.push({ index, allow: rule.effect === 'allow', levels, patterned });
+        const first = levels[0]!;
+        const head = isWildcard(first) || hasPlaceholder(first) ? null : first;
+        this.#subscribe.push({ index, allow: rule.effect === 'allow', levels, patterned, head });
       }
     });
   }
@@ -123,12 +127,19 @@ export class CompiledAcl {
 
   #forSubscribe(filter: string, subject: Subject): number {
     const wanted = filter.split('/');
-    for (const { index, allow, levels, patterned } of this.#subscribe) {
+    const first = wanted[0]!;
+    const anyHead = isWildcard(first);
+    for (const { index, allow, levels, patterned, head } of this.#subscribe) {
+      if (head !== null && head !== first && !anyHead) continue;
       const own = patterned ? filledIn(levels, subject) : levels;
       if (own !== null && (allow ? covers(own, wanted) : overlaps(own, wanted))) return index;
     }
     return NONE;
   }
+}
+
+function isWildcard(level: string): boolean {
+  return level === '+' || level === '#';
 }
 
 function filledIn(levels: string[], subject: Subject): string[] | null {
