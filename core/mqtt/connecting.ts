@@ -1,86 +1,236 @@
-import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
+import { AuthConversation } from './auth.ts';
 import { encodePacket } from './codec/encode.ts';
 import { MalformedPacket } from './codec/malformed.ts';
-import type { ConnectPacket, Packet } from './codec/packet.ts';
+import type { ConnectPacket, Packet, Properties } from './codec/packet.ts';
+import {
+  BAD_AUTHENTICATION_METHOD,
+  CLIENT_IDENTIFIER_NOT_VALID,
+  NOT_AUTHORIZED,
+  SESSION_TAKEN_OVER,
+  UNSUPPORTED_PROTOCOL_VERSION,
+} from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
+import { NEVER_EXPIRES, type WillRow } from './journal.ts';
+import type { Admission, ConnectRequest, ConnectVerdict, Refusal } from './options.ts';
+import type { ClientLimits } from './origin.ts';
+import { willRow } from './wills.ts';
 
-/** CONNACK return codes (MQTT 3.1.1 §3.2.2.3). */
-const ACCEPTED = 0;
-const UNACCEPTABLE_PROTOCOL = 1;
-const IDENTIFIER_REJECTED = 2;
-const NOT_AUTHORIZED = 5;
+/** What was made of CONNECT: its will, and what goes back in CONNACK. */
+interface Extras {
+  will: WillRow | null;
+  assignedClientId?: string;
+  authData?: Uint8Array;
+}
 
-/** MQTT 5 reads another CONNACK: reason 0x84 Unsupported Protocol Version and no properties (v5 §3.2). */
-const UNSUPPORTED_V5 = Buffer.from([0x20, 3, 0, 0x84, 0]);
-
-/** The first packet of a connection. */
+/** A packet before CONNACK: CONNECT, and AUTH of an exchange that CONNECT began. */
 export function receiveFirst(context: BrokerContext, connection: Connection, packet: Packet): void {
-  if (packet.type === 'connect') receiveConnect(context, connection, packet);
+  const { auth } = connection;
+  if (auth !== null) {
+    if (packet.type === 'auth') auth.receive(packet, NEVER);
+    else if (packet.type === 'disconnect') connection.close('the client gave up its AUTH exchange');
+    else
+      throw new MalformedPacket('protocol', 'Only AUTH and DISCONNECT come before CONNACK (MQTT-3.1.2-30).');
+  } else if (packet.type === 'connect') receiveConnect(context, connection, packet);
   else if (packet.type === 'connect-unsupported') refuseVersion(context, connection, packet.protocolLevel);
   else throw new MalformedPacket('out_of_order', 'The first packet is not CONNECT (MQTT-3.1.0-1).');
 }
 
-/** A CONNECT of a version that is not spoken here (MQTT-3.1.2-2). */
+/** An exchange under way in front of CONNACK does not begin another one. */
+const NEVER = { done: () => undefined, refused: () => undefined };
+
+/** A CONNECT of a version that is not spoken here (MQTT-3.1.2-2): newer ones are told in the words of MQTT 5. */
 function refuseVersion(context: BrokerContext, connection: Connection, level: number): void {
   context.counters.connectionsRefused++;
-  if (level >= 5) connection.send(UNSUPPORTED_V5);
-  else connection.send(connack(UNACCEPTABLE_PROTOCOL, false));
-  connection.close(`MQTT protocol level ${level} is not spoken here`);
+  connection.speak(level >= 5 ? 5 : 4);
+  connection.close(`MQTT protocol level ${level} is not spoken here`, UNSUPPORTED_PROTOCOL_VERSION);
 }
 
 /** The first two phases of a session, establishment and authentication. */
 function receiveConnect(context: BrokerContext, connection: Connection, packet: ConnectPacket): void {
-  connection.protocolLevel = packet.protocolLevel;
+  const { protocolLevel, username, password, properties } = packet;
+  connection.speak(protocolLevel);
+  connection.maximumPacketBytes = properties.maximumPacketBytes ?? Infinity;
+  const extras: Extras = { will: packet.will === null ? null : willRow(packet.will) };
   if (packet.clientId === '') {
-    // MQTT-3.1.3-8: a nameless client cannot ask for a session that outlives its connection.
-    if (!packet.cleanSession || packet.protocolLevel === 3) {
-      refuse(context, connection, IDENTIFIER_REJECTED, 'a client without an id asked for a lasting session');
+    // MQTT311-3.1.3-8: a nameless client cannot ask for a session that outlives its connection. Level 5 is told its name.
+    if (protocolLevel === 3 || (protocolLevel === 4 && !packet.cleanStart)) {
+      refuse(context, connection, { reasonCode: CLIENT_IDENTIFIER_NOT_VALID });
       return;
     }
     packet.clientId = `auto-${randomUUID()}`;
+    extras.assignedClientId = packet.clientId;
   }
-  const { authenticate } = context.options;
-  if (authenticate === undefined) {
-    accept(context, connection, packet);
+  const { clientId } = packet;
+  const { origin, sink } = connection;
+  const request: ConnectRequest = {
+    clientId,
+    username,
+    password: password === null ? null : Uint8Array.from(password),
+    address: sink.address,
+    protocolLevel,
+    origin,
+  };
+  if (properties.authMethod !== undefined)
+    exchange(context, connection, packet, request, extras, properties.authMethod);
+  else authenticate(context, connection, packet, request, extras);
+}
+
+function exchange(
+  context: BrokerContext,
+  connection: Connection,
+  packet: ConnectPacket,
+  request: ConnectRequest,
+  extras: Extras,
+  method: string,
+): void {
+  const conversation = new AuthConversation(context, connection, method, request);
+  connection.auth = conversation;
+  const begun = conversation.begin(packet.properties.authData, {
+    done: (admission, authData) =>
+      accept(context, connection, packet, admission, {
+        ...extras,
+        ...(authData.length > 0 && { authData }),
+      }),
+    refused: (refusal) => refuseCredentials(context, connection, refusal),
+  });
+  if (begun) return;
+  const reason = 'this authentication method is not offered here';
+  refuse(context, connection, { reasonCode: BAD_AUTHENTICATION_METHOD, reason });
+}
+
+function authenticate(
+  context: BrokerContext,
+  connection: Connection,
+  packet: ConnectPacket,
+  request: ConnectRequest,
+  extras: Extras,
+): void {
+  const hook = context.options.authenticate;
+  const decide = (verdict: ConnectVerdict): void => {
+    if ('reasonCode' in verdict) refuseCredentials(context, connection, verdict);
+    else accept(context, connection, packet, verdict, extras);
+  };
+  const failed = (error: unknown): void => {
+    context.warn('an authentication failed', error);
+    decide({ reasonCode: NOT_AUTHORIZED });
+  };
+  if (hook === undefined) {
+    const { anonymous } = connection.origin.profile;
+    decide(anonymous ? { username: packet.username } : { reasonCode: NOT_AUTHORIZED });
     return;
   }
-  const { clientId, username, password } = packet;
-  connection.decide(
-    () => authenticate({ clientId, username, password, address: connection.sink.address }),
-    (allowed) => {
-      if (allowed) accept(context, connection, packet);
-      else refuse(context, connection, NOT_AUTHORIZED, 'the client is not allowed to connect');
-    },
-  );
+  let verdict: ConnectVerdict | Promise<ConnectVerdict>;
+  try {
+    verdict = hook(request);
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  if (verdict instanceof Promise) connection.wait(verdict, decide, failed);
+  else decide(verdict);
 }
 
-function accept(context: BrokerContext, connection: Connection, packet: ConnectPacket): void {
-  const { clientId, cleanSession, keepAliveSeconds } = packet;
-  const earlier = context.sessions.get(clientId)?.connection ?? null;
+function accept(
+  context: BrokerContext,
+  connection: Connection,
+  packet: ConnectPacket,
+  admission: Admission,
+  extras: Extras,
+): void {
+  const { clientId, cleanStart, protocolLevel, properties } = packet;
+  const { counters, sessions, clock } = context;
+  const limits = context.limitsOf(connection.origin.profile, admission.limits);
+  const earlier = sessions.get(clientId)?.connection ?? null;
   if (earlier !== null) {
-    // MQTT-3.1.4-2: the newer connection takes the client id over.
-    context.counters.takeOvers++;
-    earlier.close('another connection took over the client id');
+    // MQTT-3.1.4-3: the newer connection takes the client id over.
+    counters.takeOvers++;
+    earlier.close('another connection took over the client id', SESSION_TAKEN_OVER);
   }
-  const { session, present } = context.sessions.open(clientId, cleanSession);
-  context.counters.connectionsAccepted++;
-  connection.open(session, packet.will, packet.username, keepAliveSeconds);
-  connection.send(connack(ACCEPTED, present));
-  session.attach(connection, keepAliveSeconds, context.clock.now());
-  if (present) {
-    session.redeliver();
-    session.pump();
-  }
+  const asked = askedExpiry(packet);
+  const expirySeconds = Math.min(asked, limits.maxSessionExpirySeconds);
+  const { session, present } = sessions.open(clientId, cleanStart, admission.username, limits);
+  counters.connectionsAccepted++;
+  const serverKeepAlive = protocolLevel === 5 ? limits.serverKeepAliveSeconds : 0;
+  const keepAliveSeconds = serverKeepAlive > 0 ? serverKeepAlive : packet.keepAliveSeconds;
+  const { maximumPacketBytes = Infinity, topicAliasMaximum = 0, receiveMaximum = 65_535 } = properties;
+  connection.open({
+    session,
+    username: admission.username,
+    limits,
+    keepAliveSeconds,
+    maximumPacketBytes,
+    topicAliasMaximum,
+  });
+  const { record } = session;
+  const { profile } = connection.origin;
+  Object.assign(record, {
+    limits,
+    username: admission.username,
+    protocolLevel,
+    leftMs: 0,
+    will: extras.will,
+    transport: profile.transport,
+    listener: profile.id,
+    address: connection.sink.address,
+    keepAliveSeconds,
+    connectedMs: clock.now(),
+    receiveMaximum,
+    maximumPacketBytes: properties.maximumPacketBytes ?? 0,
+    topicAliasMaximum,
+    userProperties: properties.userProperties ?? [],
+    dropped: 0,
+  });
+  session.setExpiry(expirySeconds);
+  connection.send(
+    encodePacket(
+      {
+        type: 'connack',
+        // MQTT 3.1 has no such flag.
+        sessionPresent: present && protocolLevel > 3,
+        reasonCode: 0,
+        properties: protocolLevel === 5 ? terms(packet, limits, expirySeconds, extras) : {},
+      },
+      protocolLevel,
+    ),
+  );
+  session.attach(connection, receiveMaximum);
+  if (present) session.pump();
 }
 
-function refuse(context: BrokerContext, connection: Connection, returnCode: number, reason: string): void {
+/** Session Expiry Interval that the client asks for; below level 5 Clean Session says never or at once. */
+function askedExpiry({ protocolLevel, cleanStart, properties }: ConnectPacket): number {
+  if (protocolLevel === 5) return properties.sessionExpirySeconds ?? 0;
+  return cleanStart ? 0 : NEVER_EXPIRES;
+}
+
+/** Properties of CONNACK (v5 §3.2.2.3): whatever is not as the client must take it for granted. */
+function terms(
+  { properties: asked }: ConnectPacket,
+  limits: ClientLimits,
+  expirySeconds: number,
+  { assignedClientId, authData }: Extras,
+): Properties {
+  const { receiveMaximum, maxPacketBytes, topicAliasMaximum, serverKeepAliveSeconds } = limits;
+  return {
+    ...(expirySeconds !== (asked.sessionExpirySeconds ?? 0) && { sessionExpirySeconds: expirySeconds }),
+    ...(receiveMaximum < 65_535 && { receiveMaximum }),
+    maximumPacketBytes: maxPacketBytes,
+    ...(topicAliasMaximum > 0 && { topicAliasMaximum }),
+    ...(assignedClientId !== undefined && { assignedClientId }),
+    ...(serverKeepAliveSeconds > 0 && { serverKeepAliveSeconds }),
+    ...(asked.authMethod !== undefined && { authMethod: asked.authMethod }),
+    ...(authData !== undefined && { authData }),
+  };
+}
+
+function refuseCredentials(context: BrokerContext, connection: Connection, refusal: Refusal): void {
+  context.counters.badCredentials++;
+  refuse(context, connection, refusal);
+}
+
+function refuse(context: BrokerContext, connection: Connection, refusal: Refusal): void {
   context.counters.connectionsRefused++;
-  connection.send(connack(returnCode, false));
-  connection.close(reason);
-}
-
-function connack(returnCode: number, sessionPresent: boolean): Buffer {
-  return encodePacket({ type: 'connack', returnCode, sessionPresent });
+  connection.close(refusal.reason ?? '', refusal.reasonCode, refusal.serverReference);
 }

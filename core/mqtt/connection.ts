@@ -1,20 +1,28 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { messageOf } from '../base/errors.ts';
 import type { WheelEntry } from '../base/timer-wheel.ts';
+import { AccessCache } from './access-cache.ts';
+import type { AuthConversation } from './auth.ts';
+import { disconnection, type Farewell, refusal } from './closing.ts';
 import { decodePacket } from './codec/decode.ts';
 import { asBuffer } from './codec/fields.ts';
 import { MalformedPacket } from './codec/malformed.ts';
-import { PUBACK, PUBCOMP, PUBLISH, PUBREL, type Will } from './codec/packet.ts';
+import { CONNECT, type ProtocolLevel, PUBACK, PUBCOMP, PUBLISH, PUBREC } from './codec/packet.ts';
+import { KEEP_ALIVE_TIMEOUT, UNSPECIFIED_ERROR } from './codec/reason-codes.ts';
 import { receiveFirst } from './connecting.ts';
 import type { BrokerContext } from './context.ts';
 import type { Flushable } from './flusher.ts';
-import type { Verdict } from './options.ts';
+import { InboundAliases } from './inbound-aliases.ts';
+import type { ClientLimits, ConnectionOrigin } from './origin.ts';
+import { OutboundAliases } from './outbound-aliases.ts';
 import { Outbox } from './outbox.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { PublishFrame } from './publish-frame.ts';
-import { publishWill, receivePublish } from './publishing.ts';
+import { PublishRate } from './publish-rate.ts';
+import { receivePublish } from './publishing.ts';
 import { receiveAck, receiveOther } from './receiving.ts';
 import type { Session } from './session.ts';
+import type { SessionRecord } from './session-record.ts';
 import type { Sink } from './sink.ts';
 import { StuckWatch } from './stuck-watch.ts';
 import { sameBytes, type TopicEntry } from './topic-cache.ts';
@@ -26,11 +34,25 @@ const CLOSED = 2;
 
 const FOR_ACKS = 1;
 const FOR_VERDICT = 2;
+const FOR_RATE = 4;
 
 /** How long a closing connection may take to send what it still holds. */
 const LINGER_MS = 5_000;
 /** Longer topics are not remembered. */
 const MAX_REMEMBERED_TOPIC = 512;
+const NO_ALIASES = new InboundAliases(0);
+
+/** What client and broker agreed on with CONNECT and CONNACK. */
+export interface Terms {
+  session: Session;
+  username: string | null;
+  limits: ClientLimits;
+  keepAliveSeconds: number;
+  /** The client's Maximum Packet Size; Infinity for none. */
+  maximumPacketBytes: number;
+  /** The client's Topic Alias Maximum. */
+  topicAliasMaximum: number;
+}
 
 /**
  * One network connection without its network: the transport calls `feed`, `drained` and `closed`, answers go to
@@ -38,13 +60,24 @@ const MAX_REMEMBERED_TOPIC = 512;
  */
 export class Connection implements Flushable, PacketHandler, WheelEntry {
   readonly sink: Sink;
+  readonly origin: ConnectionOrigin;
   dueMs = Infinity;
   slot = -1;
   dirty = false;
-  protocolLevel = 4;
+  protocolLevel: ProtocolLevel = 4;
   username: string | null = null;
   /** Set from CONNACK to the end. */
   session: Session | null = null;
+  limits: ClientLimits;
+  /** Aliases that we set towards the client; null when it takes none. */
+  aliases: OutboundAliases | null = null;
+  inboundAliases = NO_ALIASES;
+  /** Largest packet that the client takes (MQTT-3.1.2-24). */
+  maximumPacketBytes = Infinity;
+  /** Whether acknowledgements leave before what they promise is on disk. */
+  readonly relaxed: boolean;
+  /** The AUTH exchange that it was let in by, or that is under way. */
+  auth: AuthConversation | null = null;
   /** Acknowledgements that wait for the intake. Kept by `PendingAcks`. */
   pendingAcks = 0;
   /** Wall time of the last bytes, ms since the epoch. */
@@ -54,7 +87,6 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   readonly #outbox: Outbox;
   readonly #highWaterBytes: number;
   #phase = AWAIT_CONNECT;
-  #will: Will | null = null;
   #heardMs = 0;
   /** 0: the client wants no keep-alive. */
   #silenceMs = 0;
@@ -62,17 +94,35 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   /** Bytes that the sink held after the last flush. */
   #held = 0;
   #written = 0;
+  #bytesIn = 0;
+  #messagesIn = 0;
+  #messagesOut = 0;
+  /** QoS 1 and 2 messages of a v5 client whose last acknowledgement was not sent. */
+  #unanswered = 0;
   #lastTopic: TopicEntry | null = null;
-  #publishVerdict: boolean | null = null;
+  #access: AccessCache | null = null;
+  #rate: PublishRate | null = null;
   #stuck: StuckWatch | null = null;
 
-  constructor(context: BrokerContext, sink: Sink) {
+  constructor(context: BrokerContext, sink: Sink, origin: ConnectionOrigin) {
     this.#context = context;
     this.sink = sink;
-    this.#reader = new PacketReader(this, context.limits.maxPacketBytes);
+    this.origin = origin;
+    this.limits = context.limitsOf(origin.profile);
+    this.relaxed = origin.profile.acknowledge === 'received';
+    this.#reader = new PacketReader(this, this.limits.maxPacketBytes);
     this.#outbox = new Outbox(context.pool);
     this.#highWaterBytes = context.limits.highWaterBytes;
     context.wheel.arm(this, context.limits.connectTimeoutMs);
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === OPEN;
+  }
+
+  /** Whether it holds more than the high-water mark. */
+  get slow(): boolean {
+    return this.#held >= this.#highWaterBytes;
   }
 
   // What the transport calls.
@@ -82,12 +132,14 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     if (this.#phase === CLOSED) return;
     const { clock, counters, router } = this.#context;
     counters.bytesIn += bytes.length;
+    this.#bytesIn += bytes.length;
     this.#heardMs = clock.monotonic();
     this.heardWallMs = clock.now();
+    this.session?.touch();
     try {
       this.#reader.feed(asBuffer(bytes));
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
     router.endRun();
   }
@@ -107,17 +159,22 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       this.#leave(reason);
     }
     this.#context.wheel.cancel(this);
-    this.#context.connections.delete(this);
+    this.#context.forget(this);
   }
 
   // What the broker's parts call.
 
-  /** Ends the connection after what waits has been sent. The will is published unless DISCONNECT came. */
-  close(reason: string): void {
+  /**
+   * Ends the connection after what waits has been sent. With a reason code a v5 client is told it: in DISCONNECT, or
+   * before CONNACK in that (v5 §4.13); older clients only before CONNACK. The will is published unless it was dropped.
+   */
+  close(reason: string, reasonCode?: number, serverReference?: string): void {
     if (this.#phase === CLOSED) return;
     const { router, counters, wheel } = this.#context;
     router.endRun();
+    if (reasonCode !== undefined) this.#say({ reasonCode, reason, serverReference });
     counters.bytesOut += this.#outbox.bytes;
+    this.#written += this.#outbox.bytes;
     this.#outbox.flush(this.sink);
     this.#leave(reason);
     this.sink.end();
@@ -135,18 +192,44 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
 
   /** Leaves without a will: the client took leave, or the station stops. */
   dropWill(): void {
-    this.#will = null;
+    if (this.session !== null) this.session.record.will = null;
   }
 
-  /** CONNECT was accepted. Keep-alive is one and a half times what the client promised (MQTT-3.1.2-24). */
-  open(session: Session, will: Will | null, username: string | null, keepAliveSeconds: number): void {
+  /** CONNECT is looked at: everything from here on is of its protocol level. */
+  speak(level: ProtocolLevel): void {
+    this.protocolLevel = level;
+    this.#reader.level = level;
+  }
+
+  /** CONNECT was accepted. Keep-alive is one and a half times what the client promised (MQTT-3.1.2-22). */
+  open(terms: Terms): void {
+    const { wheel, clock } = this.#context;
+    const { limits, session } = terms;
     this.#phase = OPEN;
     this.session = session;
-    this.#will = will;
-    this.username = username;
-    this.#silenceMs = keepAliveSeconds * 1_500;
-    if (this.#silenceMs > 0) this.#context.wheel.arm(this, this.#silenceMs);
-    else this.#context.wheel.cancel(this);
+    this.username = terms.username;
+    this.limits = limits;
+    this.maximumPacketBytes = terms.maximumPacketBytes;
+    this.#reader.maxPacketBytes = limits.maxPacketBytes;
+    const aliases = Math.min(terms.topicAliasMaximum, limits.outboundAliases);
+    if (aliases > 0) this.aliases = new OutboundAliases(aliases);
+    if (this.protocolLevel === 5 && limits.topicAliasMaximum > 0)
+      this.inboundAliases = new InboundAliases(limits.topicAliasMaximum);
+    if (limits.publishRate > 0) {
+      this.#rate = new PublishRate(limits.publishRate, clock, wheel, () => this.#resume(FOR_RATE));
+    }
+    this.#silenceMs = terms.keepAliveSeconds * 1_500;
+    if (this.#silenceMs > 0) wheel.arm(this, this.#silenceMs);
+    else wheel.cancel(this);
+  }
+
+  /** Writes its counts into the session's record. */
+  report(record: SessionRecord): void {
+    record.lastPacketMs = this.heardWallMs;
+    record.bytesIn = this.#bytesIn;
+    record.bytesOut = this.#written;
+    record.messagesIn = this.#messagesIn;
+    record.messagesOut = this.#messagesOut;
   }
 
   /** Whether more may be sent now. When the outbox alone is full, it is flushed first. */
@@ -163,28 +246,50 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.#touch();
   }
 
-  sendAck(header: number, packetId: number): void {
+  /** `header` is the first byte. Below level 5 there is no reason code. */
+  sendAck(header: number, packetId: number, reasonCode: number): void {
     if (this.#phase === CLOSED) return;
-    this.#outbox.ack(header, packetId);
+    if (this.#unanswered > 0) {
+      const type = header >> 4;
+      if (type === PUBACK || type === PUBCOMP || (type === PUBREC && reasonCode >= 0x80)) this.#unanswered--;
+    }
+    if (reasonCode === 0 || this.protocolLevel !== 5) this.#outbox.ack(header, packetId);
+    else this.#outbox.append(Buffer.from([header, 3, packetId >> 8, packetId & 255, reasonCode]), 0, 5);
     this.#touch();
   }
 
-  sendPubrel(packetId: number): void {
-    this.sendAck((PUBREL << 4) | 2, packetId);
-  }
-
-  sendPublish(frame: PublishFrame, qos: Qos, packetId: number, flags: number): void {
-    if (this.#phase === CLOSED) return;
-    this.#outbox.publish(frame, qos, packetId, flags);
-    this.#context.counters.messagesOut++;
+  /** False when the packet is too large for the client (MQTT-3.1.2-24): it is not sent, and that is counted. */
+  sendPublish(
+    frame: PublishFrame,
+    qos: Qos,
+    packetId: number,
+    flags: number,
+    subscriptionIds: readonly number[] | null,
+  ): boolean {
+    if (this.#phase === CLOSED) return true;
+    const { counters, clock } = this.#context;
+    const before = this.#outbox.bytes;
+    const nowMs = frame.expiresMs === 0 ? 0 : clock.now();
+    if (!this.#outbox.publish(frame, this, qos, packetId, flags, subscriptionIds, nowMs)) {
+      counters.tooLargeForClient++;
+      if (this.session !== null) this.session.record.dropped++;
+      return false;
+    }
+    counters.messagesOut++;
+    counters.publishBytesOut += this.#outbox.bytes - before;
+    this.#messagesOut++;
     this.#touch();
+    return true;
   }
 
   /** `messages` QoS 0 packets side by side. */
   sendRun(bytes: Buffer, start: number, end: number, messages: number): void {
     if (this.#phase === CLOSED) return;
+    const { counters } = this.#context;
     this.#outbox.append(bytes, start, end);
-    this.#context.counters.messagesOut += messages;
+    counters.messagesOut += messages;
+    counters.publishBytesOut += end - start;
+    this.#messagesOut += messages;
     this.#touch();
   }
 
@@ -196,47 +301,54 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     return entry;
   }
 
-  /** Whether the client may publish to `topic`; null when the answer comes later and the packet once more. */
-  mayPublish(topic: string): boolean | null {
-    const { authorize } = this.#context.options;
-    if (authorize === undefined) return true;
-    let verdict = this.#publishVerdict;
-    this.#publishVerdict = null;
-    if (verdict !== null) return verdict;
-    const { clientId } = this.session!;
-    const { username } = this;
-    this.decide(
-      () => authorize({ clientId, username, action: 'publish', topic }),
-      (allowed, later) => {
-        if (later) this.#publishVerdict = allowed;
-        else verdict = allowed;
-      },
-    );
-    if (verdict === null) this.#reader.pause(true);
+  /** Whether the client may publish to the topic. */
+  mayPublish(entry: TopicEntry): boolean {
+    if (entry.serverOnly) return false;
+    if (this.#context.options.authorize === undefined) return true;
+    this.#access ??= new AccessCache();
+    let verdict = this.#access.get(entry, this.#context.accessGeneration);
+    if (verdict === undefined) {
+      const { clientId } = this.session!;
+      verdict = this.#context.mayUse(clientId, this.username, 'publish', entry.topic);
+      this.#access.set(entry, verdict);
+    }
     return verdict;
   }
 
-  /** Asks a hook and goes on with its answer; until then no packet of this connection is looked at. */
-  decide(ask: () => Verdict, then: (allowed: boolean, later: boolean) => void): void {
-    let verdict: Verdict;
-    try {
-      verdict = ask();
-    } catch (error) {
-      verdict = this.#refused(error);
+  /** A PUBLISH above QoS 0 came. Throws when a v5 client has more unanswered than it was allowed (MQTT-3.3.4-9). */
+  takesQuota(): void {
+    if (this.protocolLevel === 5 && ++this.#unanswered > this.limits.receiveMaximum) {
+      throw new MalformedPacket('receive_maximum', 'More messages unacknowledged than Receive Maximum allows.');
     }
-    if (typeof verdict === 'boolean') {
-      then(verdict, false);
-      return;
+  }
+
+  /** A PUBLISH of `bytes` came. A client above its rate is not read for a while. */
+  countPublish(bytes: number): void {
+    this.#messagesIn++;
+    this.#context.counters.publishBytesIn += bytes;
+    if (this.#rate !== null && !this.#rate.take()) {
+      this.#context.counters.quotaExceeded++;
+      this.#pause(FOR_RATE);
     }
+  }
+
+  /** Nothing of this connection is looked at until `answer` comes. Then runs unless the connection is gone. */
+  wait<T>(answer: Promise<T>, then: (answer: T) => void, failed: (error: unknown) => void): void {
     this.#pause(FOR_VERDICT);
-    void verdict
-      .catch((error: unknown) => this.#refused(error))
-      .then((allowed) => {
-        if (this.#phase === CLOSED) return;
-        then(allowed, true);
-        this.#resume(FOR_VERDICT);
-      })
-      .catch((error: unknown) => this.#fail(error));
+    const goOn = (step: () => void): void => {
+      if (this.#phase === CLOSED) return;
+      try {
+        step();
+      } catch (error) {
+        this.fail(error);
+        return;
+      }
+      this.#resume(FOR_VERDICT);
+    };
+    void answer.then(
+      (value) => goOn(() => then(value)),
+      (error: unknown) => goOn(() => failed(error)),
+    );
   }
 
   pauseForAcks(): void {
@@ -247,19 +359,36 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.#resume(FOR_ACKS);
   }
 
+  /** Something of this connection went wrong: a peer's mistake is answered as the specification says. */
+  fail(error: unknown): void {
+    if (error instanceof MalformedPacket) {
+      this.#context.counters.malformedPackets++;
+      this.close(error.message, error.reasonCode);
+      return;
+    }
+    this.#context.log.error('a connection failed', { address: this.sink.address, error: messageOf(error) });
+    this.close('an internal error', UNSPECIFIED_ERROR);
+  }
+
   // What the reader, the flusher and the timer wheel call.
 
   receive(bytes: Buffer, start: number, body: number, end: number): void {
     const type = bytes[start]! >> 4;
-    if (type === PUBLISH && this.#phase === OPEN) {
+    if (this.#phase !== OPEN) {
+      this.#context.router.endRun();
+      // So that a CONNECT that cannot be read is answered in the words of its version.
+      if (type === CONNECT && bytes[body + 6] === 5 && body + 6 < end) this.speak(5);
+      receiveFirst(this.#context, this, decodePacket(bytes, start, end, this.protocolLevel));
+      return;
+    }
+    if (type === PUBLISH) {
       receivePublish(this.#context, this, bytes, start, body, end);
       return;
     }
     this.#context.router.endRun();
-    if (type >= PUBACK && type <= PUBCOMP && this.#phase === OPEN && end - body === 2) {
-      receiveAck(this, type, (bytes[body]! << 8) | bytes[body + 1]!);
-    } else if (this.#phase === OPEN) receiveOther(this.#context, this, decodePacket(bytes, start, end));
-    else receiveFirst(this.#context, this, decodePacket(bytes, start, end));
+    if (type >= PUBACK && type <= PUBCOMP && end - body === 2) {
+      receiveAck(this.#context, this, type, (bytes[body]! << 8) | bytes[body + 1]!, 0);
+    } else receiveOther(this.#context, this, decodePacket(bytes, start, end, this.protocolLevel));
   }
 
   flushTurn(): void {
@@ -284,8 +413,17 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
         return;
       }
       counters.keepAliveTimeouts++;
-      this.destroy('keep-alive time passed in silence');
+      this.close('keep-alive time passed in silence', KEEP_ALIVE_TIMEOUT);
     }
+  }
+
+  #say(farewell: Farewell): void {
+    let packet: Buffer;
+    if (this.#phase === AWAIT_CONNECT)
+      packet = refusal(this.protocolLevel, farewell, this.maximumPacketBytes);
+    else if (this.protocolLevel === 5) packet = disconnection(farewell, this.maximumPacketBytes);
+    else return;
+    this.#outbox.append(packet, 0, packet.length);
   }
 
   #touch(): void {
@@ -297,6 +435,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.#context.counters.bytesOut += bytes;
     this.#written += bytes;
     this.#held = this.#outbox.flush(this.sink);
+    this.session?.touch();
     if (this.#held < this.#highWaterBytes) return;
     const { wheel, limits } = this.#context;
     this.#stuck ??= new StuckWatch(
@@ -328,42 +467,29 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     try {
       this.#reader.resume();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
     this.#context.router.endRun();
-    if (this.#pauses === 0 && this.#phase !== CLOSED) this.sink.resume();
-  }
-
-  #refused(error: unknown): false {
-    this.#context.log.warn('an access check failed', { error: messageOf(error) });
-    return false;
-  }
-
-  #fail(error: unknown): void {
-    if (error instanceof MalformedPacket) {
-      this.#context.counters.malformedPackets++;
-      this.close(error.message);
-      return;
-    }
-    this.#context.log.error('a connection failed', { address: this.sink.address, error: messageOf(error) });
-    this.destroy('an internal error');
+    // The phase and the pauses may have changed in `resume`.
+    if ((this.#pauses as number) === 0 && (this.#phase as number) !== CLOSED) this.sink.resume();
   }
 
   /** The end of the session's connection (not of the session): nothing is sent or looked at from here on. */
   #leave(reason: string): void {
     const { wheel, acks, sessions, log } = this.#context;
     const { session } = this;
-    const will = this.#will;
     this.#phase = CLOSED;
-    this.#will = null;
     this.#lastTopic = null;
+    this.#access = null;
+    this.auth = null;
     this.#reader.stop();
     this.#stuck?.stop();
+    this.#rate?.stop();
     wheel.cancel(this);
     acks.forget(this);
     log.debug('connection closed', { client: session?.clientId, address: this.sink.address, reason });
-    if (session === null) return;
-    if (session.connection === this) sessions.leave(session);
-    if (will !== null) publishWill(this.#context, session.clientId, this.username, will);
+    if (session === null || session.connection !== this) return;
+    this.report(session.record);
+    sessions.leave(session);
   }
 }

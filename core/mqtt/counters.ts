@@ -17,5 +17,12 @@ export function createCounters(): BrokerCounters {
     malformedPackets: 0,
     keepAliveTimeouts: 0,
     takeOvers: 0,
+    publishBytesIn: 0,
+    publishBytesOut: 0,
+    expiredMessages: 0,
+    expiredSessions: 0,
+    quotaExceeded: 0,
+    badCredentials: 0,
+    tooLargeForClient: 0,
   };
 }

@@ -1,4 +1,5 @@
 import type { PublishFrame } from './publish-frame.ts';
+import type { Qos } from './types.ts';
 
 /** What a full queue gives up: the message that comes, or the one that waits longest. */
 export type QueuePolicy = 'drop-newest' | 'drop-oldest';
@@ -46,8 +47,11 @@ export class MessageQueue {
   readonly #kept: KeptBytes;
   #mask = FIRST_ROOM - 1;
   #frames = new Array<PublishFrame | null>(FIRST_ROOM).fill(null);
-  /** QoS of delivery. */
-  #qos = new Uint8Array(FIRST_ROOM);
+  /** QoS of delivery, and its RETAIN bit beside it: `qos << 1 | retain`. */
+  #flags = new Uint8Array(FIRST_ROOM);
+  /** Order of the row in the journal, 0 without one. */
+  #orders = new Float64Array(FIRST_ROOM);
+  #subscriptionIds = new Array<readonly number[] | null>(FIRST_ROOM).fill(null);
   #head = 0;
   #bytes = 0;
   size = 0;
@@ -63,37 +67,92 @@ export class MessageQueue {
 
   /** Whether a message of `bytes` would be given up for those that wait. */
   refuses(bytes: number): boolean {
-    return this.#limits.policy === 'drop-newest' && this.#isFull(bytes);
+    return bytes > this.#limits.maxBytes || (this.#limits.policy === 'drop-newest' && this.#isFull(bytes));
   }
 
-  /** Adds a frame that owns its bytes. Returns how many messages were given up for it or with it. */
-  push(frame: PublishFrame, qos: number): number {
-    if (this.refuses(frame.size)) return 1;
-    let dropped = 0;
-    for (; this.#isFull(frame.size); dropped++) this.shift();
-    if (frame.size > this.#limits.maxBytes) return dropped + 1;
+  /** Whether the message that waits longest goes for one of `bytes`. */
+  overflows(bytes: number): boolean {
+    return this.#limits.policy === 'drop-oldest' && this.#isFull(bytes);
+  }
+
+  /** Adds a frame that owns its bytes; the caller has asked `refuses` and `overflows`. */
+  push(
+    frame: PublishFrame,
+    qos: Qos,
+    flags: number,
+    order = 0,
+    subscriptionIds: readonly number[] | null = null,
+  ): void {
     if (this.size > this.#mask) this.#widen();
     const at = (this.#head + this.size++) & this.#mask;
     this.#frames[at] = frame;
-    this.#qos[at] = qos;
+    this.#flags[at] = (qos << 1) | (flags & 1);
+    this.#orders[at] = order;
+    this.#subscriptionIds[at] = subscriptionIds;
     this.#bytes += frame.size;
     this.#kept.add(frame);
-    return dropped;
   }
 
-  /** QoS of the next message; the queue is not empty. */
-  get nextQos(): number {
-    return this.#qos[this.#head]!;
+  // The next message; the queue is not empty.
+
+  get frame(): PublishFrame {
+    return this.#frames[this.#head]!;
+  }
+
+  get qos(): Qos {
+    return (this.#flags[this.#head]! >> 1) as Qos;
+  }
+
+  get flags(): number {
+    return this.#flags[this.#head]! & 1;
+  }
+
+  get order(): number {
+    return this.#orders[this.#head]!;
+  }
+
+  get subscriptionIds(): readonly number[] | null {
+    return this.#subscriptionIds[this.#head]!;
   }
 
   shift(): PublishFrame {
     const frame = this.#frames[this.#head]!;
     this.#frames[this.#head] = null;
+    this.#subscriptionIds[this.#head] = null;
     this.#head = (this.#head + 1) & this.#mask;
     this.size--;
     this.#bytes -= frame.size;
     this.#kept.remove(frame);
     return frame;
+  }
+
+  /** The first `most` messages in their order. */
+  forEach(
+    most: number,
+    visit: (
+      frame: PublishFrame,
+      qos: Qos,
+      flags: number,
+      order: number,
+      subscriptionIds: readonly number[] | null,
+    ) => void,
+  ): void {
+    for (let index = 0; index < this.size && index < most; index++) {
+      const at = (this.#head + index) & this.#mask;
+      const flags = this.#flags[at]!;
+      visit(
+        this.#frames[at]!,
+        (flags >> 1) as Qos,
+        flags & 1,
+        this.#orders[at]!,
+        this.#subscriptionIds[at]!,
+      );
+    }
+  }
+
+  /** Gives every message the row order 0: the session is not journaled any more. */
+  forgetOrders(): void {
+    this.#orders.fill(0);
   }
 
   #isFull(bytes: number): boolean {
@@ -104,14 +163,20 @@ export class MessageQueue {
   #widen(): void {
     const room = this.size * 2;
     const frames = new Array<PublishFrame | null>(room).fill(null);
-    const qos = new Uint8Array(room);
+    const flags = new Uint8Array(room);
+    const orders = new Float64Array(room);
+    const subscriptionIds = new Array<readonly number[] | null>(room).fill(null);
     for (let index = 0; index < this.size; index++) {
       const from = (this.#head + index) & this.#mask;
       frames[index] = this.#frames[from]!;
-      qos[index] = this.#qos[from]!;
+      flags[index] = this.#flags[from]!;
+      orders[index] = this.#orders[from]!;
+      subscriptionIds[index] = this.#subscriptionIds[from]!;
     }
     this.#frames = frames;
-    this.#qos = qos;
+    this.#flags = flags;
+    this.#orders = orders;
+    this.#subscriptionIds = subscriptionIds;
     this.#mask = room - 1;
     this.#head = 0;
   }

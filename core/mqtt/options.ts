@@ -21,15 +21,11 @@ export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
   serverKeepAliveSeconds: 0,
 };
 
-/** Every bound of the broker. What happens beyond each is said where it is enforced, and counted. */
+/** Bounds of the broker as a whole; those of one client are `ClientLimits`. What happens beyond each is said where it is enforced, and counted. */
 export interface BrokerLimits {
   maxConnections: number;
-  /** Largest whole packet taken in, at least 256. Checked before anything of it is buffered. */
-  maxPacketBytes: number;
-  /** Messages with QoS above 0 that may be under way to one client. */
+  /** Messages with QoS above 0 that may be under way to one client, at most 65,535; fewer when it says so. */
   inflightWindow: number;
-  queueMessages: number;
-  queueBytes: number;
   queuePolicy: QueuePolicy;
   /** Bytes of messages that all sessions together keep. Beyond, sessions go whose clients are away longest. */
   maxKeptBytes: number;
@@ -45,7 +41,6 @@ export interface BrokerLimits {
   maxRetainedLevels: number;
   /** Persistent sessions whose client is away. */
   maxAbsentSessions: number;
-  maxSubscriptionsPerSession: number;
   /** Of all sessions together, as are the levels and characters of their filters. */
   maxSubscriptions: number;
   maxSubscriptionLevels: number;
@@ -59,10 +54,7 @@ export interface BrokerLimits {
 
 export const DEFAULT_LIMITS: BrokerLimits = {
   maxConnections: 10_000,
-  maxPacketBytes: 1_048_576,
   inflightWindow: 20,
-  queueMessages: 1_000,
-  queueBytes: 16_777_216,
   queuePolicy: 'drop-newest',
   maxKeptBytes: 536_870_912,
   highWaterBytes: 1_048_576,
@@ -73,7 +65,6 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   maxRetainedBytes: 268_435_456,
   maxRetainedLevels: 600_000,
   maxAbsentSessions: 10_000,
-  maxSubscriptionsPerSession: 10_000,
   maxSubscriptions: 500_000,
   maxSubscriptionLevels: 600_000,
   maxSubscriptionCharacters: 67_108_864,

@@ -15,4 +15,8 @@ export class PacketIdSet {
   delete(id: number): void {
     this.#words[id >>> 5]! &= ~(1 << (id & 31));
   }
+
+  forEach(visit: (id: number) => void): void {
+    for (let id = 1; id <= 65_535; id++) if (this.has(id)) visit(id);
+  }
 }

@@ -1,197 +1,486 @@
+import type { Clock } from '../base/clock.ts';
+import type { ClientChanges } from './client-changes.ts';
+import { PACKET_IDENTIFIER_NOT_FOUND } from './codec/reason-codes.ts';
+import { PUBREL } from './codec/packet.ts';
 import type { Connection } from './connection.ts';
-import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, Inflight } from './inflight.ts';
-import { type KeptBytes, MessageQueue, type QueueLimits } from './message-queue.ts';
-import type { PacketIdSet } from './packet-id-set.ts';
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, HELD, Inflight, UNSENT } from './inflight.ts';
+import { type BrokerJournal, type OutgoingRow, QUEUED } from './journal.ts';
+import type { MessageLedger } from './message-ledger.ts';
+import { type KeptBytes, MessageQueue, type QueuePolicy } from './message-queue.ts';
+import type { ClientLimits } from './origin.ts';
+import { PacketIdSet } from './packet-id-set.ts';
+import type { PendingAcks } from './pending-acks.ts';
 import type { PublishFrame } from './publish-frame.ts';
-import type { RetainedMessage } from './retained.ts';
-import type { BrokerCounters, ClientView, Qos } from './types.ts';
+import type { RetainedMessage } from './retained-tree.ts';
+import { SessionDeadline } from './session-deadline.ts';
+import { SessionRecord } from './session-record.ts';
+import type { Subscription } from './subscription.ts';
+import type { BrokerCounters, Qos } from './types.ts';
 
 export const RETAIN_FLAG = 1;
 export const DUP_FLAG = 8;
+const PUBREL_HEADER = (PUBREL << 4) | 2;
 
 /** Retained messages that may wait for one client; more come from subscribing to everything again and again. */
 const MAX_RETAINED_WAITING = 250_000;
 
-let serials = 0;
+/** What all sessions of one broker share. */
+export interface SessionParts {
+  clock: Clock;
+  counters: BrokerCounters;
+  changes: ClientChanges;
+  kept: KeptBytes;
+  acks: PendingAcks;
+  /** Both or none. */
+  journal: BrokerJournal | null;
+  ledger: MessageLedger | null;
+  queuePolicy: QueuePolicy;
+  inflightWindow: number;
+  /** A session's `deadline` has come. */
+  onDeadline: (session: Session) => void;
+}
 
 /**
- * What the broker holds for one client id (MQTT 3.1.1 §3.1.2.4), with or without a connection: subscriptions,
- * messages under way, messages that wait. Most clients only publish, so the outbound parts are made on first use.
+ * What the broker holds for one client id (v5 §4.1), with or without a connection: subscriptions, messages under
+ * way, messages that wait. Most clients only publish, so the outbound parts are made on first use. A session that
+ * outlives its connection is *lasting*; with a journal, everything of it is written there as it happens.
  */
 export class Session {
-  readonly serial = ++serials;
+  /** Its id, also in the journal. */
+  readonly serial: number;
   readonly clientId: string;
-  readonly clean: boolean;
-  readonly subscriptions = new Map<string, Qos>();
+  readonly subscriptions = new Map<string, Subscription>();
   /** Inbound QoS 2 messages that were taken in and are not released (PUBREL). */
   received: PacketIdSet | null = null;
   connection: Connection | null = null;
-  readonly #window: number;
-  readonly #queueLimits: QueueLimits;
-  readonly #kept: KeptBytes;
-  readonly #counters: BrokerCounters;
+  /** What is known of it beside its messages: whose it is, its expiry, its will, its last connection. */
+  readonly record: SessionRecord;
+  /** When it ends, or its will is published. */
+  readonly deadline: SessionDeadline;
+  /** See `ClientChanges`. */
+  stamp = 0;
+  /** Of the station itself: not shown among the clients. */
+  hidden = false;
+  readonly #parts: SessionParts;
+  #window: number;
   #inflight: Inflight | null = null;
   #queue: MessageQueue | null = null;
-  #retained: { message: RetainedMessage; qos: Qos }[] | null = null;
+  #retained: { message: RetainedMessage; qos: Qos; subscriptionIds: readonly number[] | null }[] | null =
+    null;
   #retainedNext = 0;
+  #lasting = false;
+  /** Whether its rows are in the journal. */
+  #durable = false;
   #ended = false;
   #lastId = 0;
-  #view: Pick<ClientView, 'protocolLevel' | 'address' | 'keepAliveSeconds' | 'connectedMs'> | null = null;
 
   constructor(
+    serial: number,
     clientId: string,
-    clean: boolean,
-    window: number,
-    queue: QueueLimits,
-    kept: KeptBytes,
-    counters: BrokerCounters,
+    limits: ClientLimits,
+    parts: SessionParts,
+    createdMs = parts.clock.now(),
   ) {
+    this.serial = serial;
     this.clientId = clientId;
-    this.clean = clean;
-    this.#window = window;
-    this.#queueLimits = queue;
-    this.#kept = kept;
-    this.#counters = counters;
+    this.#parts = parts;
+    this.#window = parts.inflightWindow;
+    this.record = new SessionRecord(limits, createdMs);
+    this.deadline = new SessionDeadline(this, parts.onDeadline);
+    this.touch();
+  }
+
+  /** Whether it outlives its connection. */
+  get lasting(): boolean {
+    return this.#lasting;
+  }
+
+  /** Its journal, while it is lasting. */
+  get journal(): BrokerJournal | null {
+    return this.#durable ? this.#parts.journal : null;
+  }
+
+  get inflight(): Inflight | null {
+    return this.#inflight;
+  }
+
+  get queue(): MessageQueue | null {
+    return this.#queue;
+  }
+
+  /** Retained messages that wait to be sent. */
+  get retainedWaiting(): number {
+    return this.#retained === null ? 0 : this.#retained.length - this.#retainedNext;
   }
 
   /** Whether something waits for room on the connection. */
   get hasWaiting(): boolean {
-    return this.#retained !== null || (this.#queue !== null && this.#queue.size > 0);
+    return (
+      this.#retained !== null ||
+      (this.#queue !== null && this.#queue.size > 0) ||
+      (this.#inflight !== null && this.#inflight.unsent > 0)
+    );
   }
 
-  attach(connection: Connection, keepAliveSeconds: number, connectedMs: number): void {
+  /** A new expiry (v5 §3.1.2.11.2). With 0 the session ends with its connection, and its rows go at once. */
+  setExpiry(seconds: number): void {
+    this.record.expirySeconds = seconds;
+    this.#lasting = seconds > 0;
+    const { journal } = this.#parts;
+    if (journal === null) return;
+    if (this.#lasting) this.#durable = true;
+    else if (this.#durable) this.#leaveJournal(journal);
+    this.putRow();
+  }
+
+  /** The same for a session whose rows are there already. */
+  restoreExpiry(seconds: number): void {
+    this.record.expirySeconds = seconds;
+    this.#lasting = seconds > 0;
+    this.#durable = this.#lasting && this.#parts.journal !== null;
+  }
+
+  /** Writes its row as it is now: when it is lasting, or has a will to be published after a crash. */
+  putRow(): void {
+    const { journal } = this.#parts;
+    if (journal === null) return;
+    if (this.#durable || this.record.will !== null) {
+      journal.putSession(this.record.row(this));
+      this.record.hasRow = true;
+    } else if (this.record.hasRow) {
+      journal.removeSession(this.serial);
+      this.record.hasRow = false;
+    }
+  }
+
+  /** A client is there; `receiveMaximum` is its own bound on what may be unacknowledged (v5 §3.1.2.11.3). */
+  attach(connection: Connection, receiveMaximum: number): void {
     this.connection = connection;
-    const { protocolLevel } = connection;
-    this.#view = { protocolLevel, address: connection.sink.address, keepAliveSeconds, connectedMs };
+    this.#window = Math.min(this.#parts.inflightWindow, receiveMaximum);
+    this.#inflight?.restart(DUP_FLAG);
+    this.touch();
   }
 
-  view(): ClientView {
-    return {
-      clientId: this.clientId,
-      connected: this.connection !== null,
-      protocolLevel: 4,
-      address: '',
-      keepAliveSeconds: 0,
-      connectedMs: 0,
-      ...this.#view,
-      cleanSession: this.clean,
-      subscriptions: this.subscriptions.size,
-      inFlight: this.#inflight?.count ?? 0,
-      queued:
-        (this.#queue?.size ?? 0) + (this.#retained === null ? 0 : this.#retained.length - this.#retainedNext),
-    };
+  detach(): void {
+    this.connection = null;
+    this.touch();
   }
 
-  /** A new message, at the QoS of its delivery. QoS 0 is for clients that are there and read. */
-  deliver(frame: PublishFrame, qos: Qos): void {
+  touch(): void {
+    this.stamp = this.#parts.changes.stamp;
+  }
+
+  /** A new message, at the QoS of its delivery. `flags` has the RETAIN bit. QoS 0 is for clients that are there. */
+  deliver(frame: PublishFrame, qos: Qos, flags: number, subscriptionIds: readonly number[] | null): void {
     const { connection } = this;
     if (qos === 0) {
       if (connection === null) return;
-      if (connection.makeRoom()) connection.sendPublish(frame, 0, 0, 0);
-      else this.#counters.droppedOut++;
+      if (connection.makeRoom()) connection.sendPublish(frame, 0, 0, flags, subscriptionIds);
+      else this.#drop();
       return;
     }
-    const queueIsEmpty = this.#queue === null || this.#queue.size === 0;
-    const sends = connection !== null && queueIsEmpty && this.#hasWindow() && connection.makeRoom();
-    const refused = !sends && this.#queue?.refuses(frame.size) === true;
-    if (refused || (!(sends && this.clean) && !this.#kept.hasRoomFor(frame))) {
-      this.#counters.droppedOut++;
+    const sends =
+      connection !== null &&
+      (this.#queue === null || this.#queue.size === 0) &&
+      this.#hasWindow() &&
+      connection.makeRoom();
+    if (sends && !this.#lasting) {
+      this.#send(connection, frame, qos, flags, 0, subscriptionIds);
+      return;
+    }
+    if ((!sends && this.#queueOf().refuses(frame.size)) || !this.#parts.kept.hasRoomFor(frame)) {
+      this.#drop();
       return;
     }
     // To make room, this very session may have been given up.
     if (this.#ended) return;
+    this.touch();
+    const kept = frame.keep();
+    let order = 0;
+    if (this.#durable) {
+      order = this.#parts.ledger!.nextOrder();
+      this.#parts.ledger!.hold(kept);
+    }
     if (sends) {
-      this.#send(connection, frame, qos, 0);
+      this.#send(connection, kept, qos, flags, order, subscriptionIds);
       return;
     }
-    this.#queue ??= new MessageQueue(this.#queueLimits, this.#kept);
-    this.#counters.droppedOut += this.#queue.push(frame.keep(), qos);
+    const queue = this.#queueOf();
+    while (queue.overflows(kept.size)) {
+      this.#shift(queue);
+      this.#drop();
+    }
+    queue.push(kept, qos, flags, order, subscriptionIds);
+    if (order > 0) this.#putOutgoing(order, kept.messageId, qos, QUEUED, 0, flags, subscriptionIds);
+  }
+
+  /** The row of an outgoing message is committed: it goes out, if it still has to. */
+  sendHeld(packetId: number): void {
+    const { connection } = this;
+    const inflight = this.#inflight;
+    const at = inflight?.find(packetId) ?? -1;
+    if (connection === null || at < 0 || (inflight!.flagsAt(at) & HELD) === 0) return;
+    inflight!.setFlags(at, inflight!.flagsAt(at) & ~(HELD | UNSENT));
+    this.#transmit(connection, inflight!, at);
   }
 
   /** The session is over: what it kept is given up, and nothing is taken any more. */
   end(): void {
     this.#ended = true;
+    const { journal } = this.#parts;
+    this.record.will = null;
+    this.#lasting = false;
+    if (this.#durable) this.#leaveJournal(journal!);
+    this.putRow();
     this.#inflight?.clear();
     while (this.#queue !== null && this.#queue.size > 0) this.#queue.shift();
     this.#retained = null;
   }
 
   /** Retained messages for a new subscription; `pump` sends them, the newest of each topic at that moment. */
-  addRetained(messages: RetainedMessage[], qos: Qos): void {
+  addRetained(
+    messages: readonly RetainedMessage[],
+    qos: Qos,
+    subscriptionIds: readonly number[] | null,
+  ): void {
     if (messages.length === 0) return;
     this.#retained ??= [];
     for (const message of messages) {
-      if (this.#retained.length >= MAX_RETAINED_WAITING) this.#counters.droppedOut++;
-      else this.#retained.push({ message, qos });
+      if (this.#retained.length >= MAX_RETAINED_WAITING) this.#drop();
+      else this.#retained.push({ message, qos, subscriptionIds });
     }
   }
 
-  /** Sends what waits, as far as window and connection have room: retained messages first, they are older. */
+  /**
+   * Sends what waits, as far as window and connection have room: first what the last connection left open, in its
+   * order and with DUP (MQTT-4.4.0-1, MQTT-3.3.1-1), then retained messages, then the queue.
+   */
   pump(): void {
     const { connection } = this;
     if (connection === null) return;
+    if (this.#inflight !== null && !this.#pumpUnsent(connection, this.#inflight)) return;
     if (this.#retained !== null && !this.#pumpRetained(connection)) return;
     const queue = this.#queue;
-    if (queue === null) return;
-    while (queue.size > 0 && this.#hasWindow() && connection.makeRoom()) {
-      const qos = queue.nextQos as Qos;
-      this.#send(connection, queue.shift(), qos, 0);
+    if (queue === null || queue.size === 0) return;
+    this.touch();
+    const nowMs = this.#parts.clock.now();
+    while (queue.size > 0) {
+      if (queue.frame.expired(nowMs)) {
+        this.#shift(queue);
+        this.#parts.counters.expiredMessages++;
+        continue;
+      }
+      if (!this.#hasWindow() || !connection.makeRoom()) return;
+      const { qos, flags, order, subscriptionIds } = queue;
+      this.#send(connection, queue.shift(), qos, flags, order, subscriptionIds);
     }
-  }
-
-  /** Sends everything unacknowledged again, in its order, with DUP (MQTT-4.4.0-1, MQTT-3.3.1-1). */
-  redeliver(): void {
-    const { connection } = this;
-    if (connection === null || this.#inflight === null) return;
-    this.#inflight.forEach((id, state, flags, frame) => {
-      if (state === AWAIT_PUBCOMP) connection.sendPubrel(id);
-      else connection.sendPublish(frame!, state === AWAIT_PUBACK ? 1 : 2, id, flags | DUP_FLAG);
-    });
   }
 
   /** PUBACK. False when the id belongs to a QoS 2 exchange; an unknown id is a late answer and no matter. */
   onPuback(id: number): boolean {
-    return this.#finish(id, AWAIT_PUBACK);
+    return this.#answered(id, AWAIT_PUBACK);
   }
 
-  /** PUBREC: whatever we know of the id, PUBREL ends the client's half of the exchange. False as above. */
-  onPubrec(id: number): boolean {
-    const state = this.#inflight?.state(id) ?? 0;
+  /** PUBREC: PUBREL ends the client's half of the exchange; a refusal ends all of it (MQTT-4.3.3-4). False as above. */
+  onPubrec(id: number, reasonCode: number): boolean {
+    if (reasonCode >= 0x80) return this.#answered(id, AWAIT_PUBREC);
+    const inflight = this.#inflight;
+    const at = inflight?.find(id) ?? -1;
+    const state = at < 0 ? 0 : inflight!.stateAt(at);
     if (state === AWAIT_PUBACK) return false;
-    if (state === AWAIT_PUBREC) this.#inflight!.received(id);
-    this.connection!.sendPubrel(id);
+    if (state === AWAIT_PUBREC) {
+      const order = inflight!.orderAt(at);
+      const frame = inflight!.frameAt(at);
+      if (order > 0) {
+        this.#putOutgoing(order, 0, 2, AWAIT_PUBCOMP, id, 0, null);
+        this.#parts.ledger!.letGo(frame!);
+      }
+      inflight!.received(at);
+    }
+    this.#sendPubrel(this.connection!, id, state === 0 ? PACKET_IDENTIFIER_NOT_FOUND : 0);
     return true;
   }
 
   /** PUBCOMP. False when PUBREC has not come yet. */
   onPubcomp(id: number): boolean {
-    return this.#finish(id, AWAIT_PUBCOMP);
+    return this.#answered(id, AWAIT_PUBCOMP);
   }
 
-  #finish(id: number, wanted: number): boolean {
+  /** A QoS 2 message with this id was taken in. */
+  takeIn(id: number): void {
+    (this.received ??= new PacketIdSet()).add(id);
+    if (this.#durable) this.#parts.journal!.addIncoming(this.serial, id);
+  }
+
+  /** PUBREL came: the id is free. False when it was not taken in. */
+  release(id: number): boolean {
+    if (this.received?.has(id) !== true) return false;
+    this.received.delete(id);
+    if (this.#durable) this.#parts.journal!.removeIncoming(this.serial, id);
+    return true;
+  }
+
+  /** What an earlier run of the station kept: a message under way, or one that waits. In their order. */
+  restore(
+    frame: PublishFrame | null,
+    qos: Qos,
+    state: number,
+    packetId: number,
+    flags: number,
+    order: number,
+    subscriptionIds: readonly number[] | null,
+  ): void {
+    if (frame !== null) frame.references++;
+    if (state === QUEUED) {
+      this.#queueOf().push(frame!, qos, flags, order, subscriptionIds);
+      return;
+    }
+    this.#inflight ??= new Inflight(this.#parts.kept);
+    // Whether it was sent is not known, so it is sent as if it was.
+    const sent = flags | DUP_FLAG;
+    this.#inflight.add(packetId, state, sent | UNSENT, frame, order, subscriptionIds);
+    this.#lastId = packetId;
+  }
+
+  restoreIncoming(id: number): void {
+    if (this.#lasting) (this.received ??= new PacketIdSet()).add(id);
+  }
+
+  /** Every row of a message on its way, with the message where it is still needed. */
+  forEachOutgoing(visit: (row: OutgoingRow, frame: PublishFrame | null) => void): void {
+    const session = this.serial;
     const inflight = this.#inflight;
-    if (inflight === null) return true;
-    const state = inflight.state(id);
-    if (state === 0) return true;
-    if (state !== wanted) return false;
-    inflight.finish(id);
+    inflight?.forEach((at) => {
+      const order = inflight.orderAt(at);
+      if (order === 0) return;
+      const frame = inflight.frameAt(at);
+      const state = inflight.stateAt(at);
+      const row: OutgoingRow = {
+        order,
+        session,
+        message: frame?.messageId ?? 0,
+        qos: state === AWAIT_PUBACK ? 1 : 2,
+        state,
+        packetId: inflight.idAt(at),
+        flags: inflight.flagsAt(at) & RETAIN_FLAG,
+        subscriptionIds: inflight.subscriptionIdsAt(at),
+      };
+      visit(row, frame);
+    });
+    this.#queue?.forEach(Infinity, (frame, qos, flags, order, subscriptionIds) => {
+      if (order === 0) return;
+      const message = frame.messageId;
+      visit({ order, session, message, qos, state: QUEUED, packetId: 0, flags, subscriptionIds }, frame);
+    });
+  }
+
+  #answered(id: number, wanted: number): boolean {
+    const inflight = this.#inflight;
+    const at = inflight?.find(id) ?? -1;
+    if (at < 0) return true;
+    if (inflight!.stateAt(at) !== wanted) return false;
+    this.#finish(inflight!, at);
     if (this.hasWaiting) this.pump();
     return true;
   }
 
+  #finish(inflight: Inflight, at: number): void {
+    const order = inflight.orderAt(at);
+    if (order > 0) {
+      const frame = inflight.frameAt(at);
+      this.#parts.journal!.removeOutgoing(order);
+      if (frame !== null) this.#parts.ledger!.letGo(frame);
+    }
+    inflight.finish(at);
+  }
+
+  /** Takes the message that waits longest out of the queue, and its row with it. */
+  #shift(queue: MessageQueue): void {
+    const { order } = queue;
+    const frame = queue.shift();
+    if (order === 0) return;
+    this.#parts.journal!.removeOutgoing(order);
+    this.#parts.ledger!.letGo(frame);
+  }
+
   #hasWindow(): boolean {
-    return this.#inflight === null || this.#inflight.hasRoom;
+    return this.#inflight === null || this.#inflight.count < this.#window;
   }
 
-  #send(connection: Connection, frame: PublishFrame, qos: Qos, flags: number): void {
-    const inflight = (this.#inflight ??= new Inflight(this.#window, this.#kept));
+  #queueOf(): MessageQueue {
+    if (this.#queue !== null) return this.#queue;
+    const { queueMessages: maxMessages, queueBytes: maxBytes } = this.record.limits;
+    const limits = { maxMessages, maxBytes, policy: this.#parts.queuePolicy };
+    return (this.#queue = new MessageQueue(limits, this.#parts.kept));
+  }
+
+  #send(
+    connection: Connection,
+    frame: PublishFrame,
+    qos: Qos,
+    flags: number,
+    order: number,
+    subscriptionIds: readonly number[] | null,
+  ): void {
+    const inflight = (this.#inflight ??= new Inflight(this.#parts.kept));
     const id = this.#nextId(inflight);
-    // A clean session ends with its connection: nothing of it is ever sent again, so nothing is kept.
-    inflight.add(id, qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, flags, this.clean ? null : frame.keep());
-    connection.sendPublish(frame, qos, id, flags);
+    const state = qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC;
+    if (!this.#lasting) {
+      // Nothing of a session that ends with its connection is ever sent again, so nothing is kept.
+      inflight.add(id, state, flags, null);
+      if (!connection.sendPublish(frame, qos, id, flags, subscriptionIds)) inflight.finish(inflight.find(id));
+      return;
+    }
+    if (order > 0) this.#putOutgoing(order, frame.messageId, qos, state, id, flags, subscriptionIds);
+    inflight.add(id, state, flags | UNSENT, frame, order, subscriptionIds);
+    this.#transmitNext(connection, inflight, inflight.find(id));
   }
 
-  /** Next free packet id, 1 to 65,535 (MQTT-2.3.1-4). The window is smaller, so there always is one. */
+  /** Sends the entry now, or when its row is committed: a QoS 2 message goes out under one id only (ADR 9). */
+  #transmitNext(connection: Connection, inflight: Inflight, at: number): void {
+    const flags = inflight.flagsAt(at);
+    if (
+      this.#durable &&
+      inflight.stateAt(at) === AWAIT_PUBREC &&
+      !connection.relaxed &&
+      this.#parts.acks.pushMessage(this.#parts.journal!.mark(true), connection, inflight.idAt(at))
+    ) {
+      inflight.setFlags(at, flags | HELD);
+      return;
+    }
+    inflight.setFlags(at, flags & ~UNSENT);
+    this.#transmit(connection, inflight, at);
+  }
+
+  #transmit(connection: Connection, inflight: Inflight, at: number): void {
+    const qos = inflight.stateAt(at) === AWAIT_PUBACK ? 1 : 2;
+    const flags = inflight.flagsAt(at) & (DUP_FLAG | RETAIN_FLAG);
+    const frame = inflight.frameAt(at)!;
+    const ids = inflight.subscriptionIdsAt(at);
+    // MQTT-3.1.2-25: too large for this client is as good as delivered.
+    if (!connection.sendPublish(frame, qos, inflight.idAt(at), flags, ids)) this.#finish(inflight, at);
+  }
+
+  /** False while some are left. */
+  #pumpUnsent(connection: Connection, inflight: Inflight): boolean {
+    for (let at = inflight.nextUnsent(); at >= 0; at = inflight.nextUnsent()) {
+      if (inflight.stateAt(at) === AWAIT_PUBCOMP) {
+        inflight.setFlags(at, inflight.flagsAt(at) & ~UNSENT);
+        this.#sendPubrel(connection, inflight.idAt(at), 0);
+      } else {
+        if (inflight.count - inflight.unsent >= this.#window || !connection.makeRoom()) return false;
+        this.#transmitNext(connection, inflight, at);
+      }
+    }
+    return true;
+  }
+
+  #sendPubrel(connection: Connection, id: number, reasonCode: number): void {
+    if (!this.#durable || connection.relaxed) connection.sendAck(PUBREL_HEADER, id, reasonCode);
+    else this.#parts.acks.push(this.#parts.journal!.mark(true), connection, PUBREL_HEADER, id, reasonCode);
+  }
+
+  /** Next free packet id, 1 to 65,535 (MQTT-2.3.1-4). The window is at most 65,535, so there always is one. */
   #nextId(inflight: Inflight): number {
     do this.#lastId = this.#lastId === 65_535 ? 1 : this.#lastId + 1;
     while (inflight.state(this.#lastId) !== 0);
@@ -201,19 +490,71 @@ export class Session {
   /** False while retained messages are left. */
   #pumpRetained(connection: Connection): boolean {
     const waiting = this.#retained!;
+    const nowMs = this.#parts.clock.now();
     while (this.#retainedNext < waiting.length) {
-      const { message, qos } = waiting[this.#retainedNext]!;
+      const { message, qos, subscriptionIds } = waiting[this.#retainedNext]!;
       const { frame } = message;
-      if (frame !== null) {
+      if (frame !== null && !frame.expired(nowMs)) {
         const lower = qos < frame.qos ? qos : frame.qos;
         if (!connection.makeRoom() || (lower > 0 && !this.#hasWindow())) return false;
-        if (lower === 0) connection.sendPublish(frame, 0, 0, RETAIN_FLAG);
-        else this.#send(connection, frame, lower, RETAIN_FLAG);
+        if (lower === 0) connection.sendPublish(frame, 0, 0, RETAIN_FLAG, subscriptionIds);
+        else this.#send(connection, frame, lower, RETAIN_FLAG, this.#orderFor(frame), subscriptionIds);
       }
       this.#retainedNext++;
     }
     this.#retained = null;
     this.#retainedNext = 0;
     return true;
+  }
+
+  /** A row order for a kept frame that this session waits for from now on; 0 without a journal. */
+  #orderFor(frame: PublishFrame): number {
+    if (!this.#durable) return 0;
+    this.#parts.ledger!.hold(frame);
+    return this.#parts.ledger!.nextOrder();
+  }
+
+  #putOutgoing(
+    order: number,
+    message: number,
+    qos: Qos,
+    state: number,
+    packetId: number,
+    flags: number,
+    subscriptionIds: readonly number[] | null,
+  ): void {
+    this.#parts.journal!.putOutgoing({
+      order,
+      session: this.serial,
+      message,
+      qos,
+      state,
+      packetId,
+      flags: flags & RETAIN_FLAG,
+      subscriptionIds,
+    });
+  }
+
+  /** The session is over, or ends with its connection from now on: its rows go, and the messages that only it needed. */
+  #leaveJournal(journal: BrokerJournal): void {
+    const ledger = this.#parts.ledger!;
+    this.#durable = false;
+    this.#inflight?.forEach((at) => {
+      const frame = this.#inflight!.frameAt(at);
+      if (this.#inflight!.orderAt(at) > 0 && frame !== null) ledger.letGo(frame);
+      this.#inflight!.setOrder(at, 0);
+    });
+    this.#queue?.forEach(Infinity, (frame, _qos, _flags, order) => {
+      if (order > 0) ledger.letGo(frame);
+    });
+    this.#queue?.forgetOrders();
+    journal.removeSession(this.serial);
+    this.record.hasRow = false;
+  }
+
+  #drop(): void {
+    this.#parts.counters.droppedOut++;
+    this.record.dropped++;
+    this.touch();
   }
 }

@@ -3,9 +3,19 @@ import { silentLog } from '../../core/base/log.ts';
 import { Broker } from '../../core/mqtt/broker.ts';
 import { decodePacket } from '../../core/mqtt/codec/decode.ts';
 import { encodePacket } from '../../core/mqtt/codec/encode.ts';
-import type { ConnectPacket, Packet, PublishPacket } from '../../core/mqtt/codec/packet.ts';
+import type {
+  ConnectPacket,
+  Packet,
+  Properties,
+  ProtocolLevel,
+  PublishPacket,
+  SubscribePacket,
+  SubscriptionRequest,
+  Will,
+} from '../../core/mqtt/codec/packet.ts';
 import type { Connection } from '../../core/mqtt/connection.ts';
 import type { BrokerOptions } from '../../core/mqtt/options.ts';
+import type { ConnectionOrigin } from '../../core/mqtt/origin.ts';
 import { PacketReader } from '../../core/mqtt/packet-reader.ts';
 import type { Sink } from '../../core/mqtt/sink.ts';
 import type { Qos } from '../../core/mqtt/types.ts';
@@ -73,52 +83,95 @@ export class MemorySink implements Sink {
   }
 }
 
+type Loose<P, K extends PropertyKey> = P extends unknown ? Omit<P, K> & Partial<Pick<P, K & keyof P>> : never;
+
+/** A packet as a test writes it: without properties, reason code 0 and plain subscription options. */
+export type LoosePacket =
+  | Loose<Exclude<Packet, SubscribePacket | ConnectPacket>, 'properties' | 'reasonCode'>
+  | ConnectPacket
+  | (Loose<Omit<SubscribePacket, 'filters'>, 'properties'> & {
+      type: 'subscribe';
+      filters: (Pick<SubscriptionRequest, 'filter' | 'qos'> & Partial<SubscriptionRequest>)[];
+    });
+
+/** CONNECT as a test writes it. */
+export interface ConnectOptions extends Partial<Omit<ConnectPacket, 'will'>> {
+  will?: (Omit<Will, 'properties'> & { properties?: Properties }) | null;
+}
+
 const DEFAULT_CONNECT: ConnectPacket = {
   type: 'connect',
   protocolLevel: 4,
-  cleanSession: true,
+  cleanStart: true,
   keepAliveSeconds: 0,
   clientId: '',
   will: null,
   username: null,
   password: null,
+  properties: {},
 };
+const DEFAULT_OPTIONS = { noLocal: false, retainAsPublished: false, retainHandling: 0 as const };
 
-/** A client of bytes in memory: sends packets, and keeps what came back, decoded. */
+/** The packet in full. */
+export function packetOf(packet: LoosePacket): Packet {
+  if (packet.type === 'subscribe') {
+    const filters = packet.filters.map((filter) => ({ ...DEFAULT_OPTIONS, ...filter }));
+    return { properties: {}, ...packet, filters };
+  }
+  return { properties: {}, reasonCode: 0, reasonCodes: [], ...packet } as Packet;
+}
+
+export function connectPacket({ will = null, ...options }: ConnectOptions): ConnectPacket {
+  return {
+    ...DEFAULT_CONNECT,
+    ...options,
+    will: will === null ? null : { ...will, properties: will.properties ?? {} },
+  };
+}
+
+/** The bytes of packets as a client of that level sends them. */
+export function bytesOf(level: number, ...packets: (LoosePacket | Uint8Array)[]): Buffer {
+  return Buffer.concat(
+    packets.map((packet) => (packet instanceof Uint8Array ? packet : encodePacket(packetOf(packet), level))),
+  );
+}
+
+/** A client of bytes in memory: sends packets, and keeps what came back, decoded. Its level is that of its CONNECT. */
 export class MemoryClient {
   readonly broker: Broker;
   readonly sink = new MemorySink();
   readonly connection: Connection;
+  level: ProtocolLevel = 4;
   closed = false;
+  readonly #reader: PacketReader;
   #received: Packet[] = [];
 
-  constructor(broker: Broker) {
+  constructor(broker: Broker, origin?: ConnectionOrigin) {
     this.broker = broker;
     const receive = (bytes: Buffer, start: number, _body: number, end: number) => {
-      const packet = decodePacket(Buffer.from(bytes.subarray(start, end)), 0, end - start);
+      const packet = decodePacket(Buffer.from(bytes.subarray(start, end)), 0, end - start, this.level);
       this.#received.push(packet);
     };
-    const reader = new PacketReader({ receive }, 2_000_000);
-    this.sink.onBytes = (bytes) => reader.feed(Buffer.from(bytes));
+    this.#reader = new PacketReader({ receive }, 2_000_000);
+    this.sink.onBytes = (bytes) => this.#reader.feed(Buffer.from(bytes));
     this.sink.onClose = () => {
       if (this.closed) return;
       this.closed = true;
       // A transport reports the end in a later turn; the same order is kept by `lose`.
       queueMicrotask(() => this.connection.closed('closed by the broker'));
     };
-    this.connection = broker.open(this.sink);
+    this.connection = broker.open(this.sink, origin);
   }
 
   /** Sends packets in one read, lets the broker answer, and returns everything that came since the last look. */
-  send(...packets: (Packet | Uint8Array)[]): Packet[] {
+  send(...packets: (LoosePacket | Uint8Array)[]): Packet[] {
     this.tell(...packets);
     return this.look();
   }
 
   /** Sends packets in one read; what comes back waits for the next look. */
-  tell(...packets: (Packet | Uint8Array)[]): void {
-    const parts = packets.map((packet) => (packet instanceof Uint8Array ? packet : encodePacket(packet)));
-    this.connection.feed(Buffer.concat(parts));
+  tell(...packets: (LoosePacket | Uint8Array)[]): void {
+    this.connection.feed(bytesOf(this.level, ...packets));
   }
 
   look(): Packet[] {
@@ -145,12 +198,20 @@ export class MemoryClient {
     );
   }
 
-  connect(options: Partial<ConnectPacket> = {}): Packet[] {
-    return this.send({ ...DEFAULT_CONNECT, ...options });
+  connect(options: ConnectOptions = {}): Packet[] {
+    const packet = connectPacket(options);
+    this.speak(packet.protocolLevel);
+    return this.send(packet);
   }
 
-  subscribe(filter: string, qos: Qos = 0): Packet[] {
-    return this.send({ type: 'subscribe', packetId: 9, filters: [{ filter, qos }] });
+  /** Reads and writes as a client of this level. */
+  speak(level: ProtocolLevel): void {
+    this.level = level;
+    this.#reader.level = level;
+  }
+
+  subscribe(filter: string, qos: Qos = 0, options: Partial<SubscriptionRequest> = {}): Packet[] {
+    return this.send({ type: 'subscribe', packetId: 9, filters: [{ filter, qos, ...options }] });
   }
 
   publish(
@@ -158,13 +219,13 @@ export class MemoryClient {
     payload: string,
     qos: Qos = 0,
     packetId = 1,
-    flags: { retain?: boolean; dup?: boolean } = {},
+    flags: { retain?: boolean; dup?: boolean; properties?: Properties } = {},
   ): Packet[] {
     return this.send(publishPacket(topic, payload, qos, packetId, flags));
   }
 
-  ack(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number): Packet[] {
-    return this.send({ type, packetId });
+  ack(type: 'puback' | 'pubrec' | 'pubrel' | 'pubcomp', packetId: number, reasonCode = 0): Packet[] {
+    return this.send({ type, packetId, reasonCode });
   }
 
   /** The network goes away without a word. */
@@ -179,7 +240,7 @@ export function publishPacket(
   payload: string,
   qos: Qos = 0,
   packetId = 1,
-  flags: { retain?: boolean; dup?: boolean } = {},
+  flags: { retain?: boolean; dup?: boolean; properties?: Properties } = {},
 ): PublishPacket {
   return {
     type: 'publish',
@@ -189,6 +250,7 @@ export function publishPacket(
     retain: flags.retain ?? false,
     dup: flags.dup ?? false,
     packetId: qos === 0 ? 0 : packetId,
+    properties: flags.properties ?? {},
   };
 }
 
@@ -202,16 +264,16 @@ export class BrokerBench {
     this.broker.start();
   }
 
-  unconnected(): MemoryClient {
-    return new MemoryClient(this.broker);
+  unconnected(origin?: ConnectionOrigin): MemoryClient {
+    return new MemoryClient(this.broker, origin);
   }
 
   /** A connected client. */
-  client(clientId: string, options: Partial<ConnectPacket> = {}): MemoryClient {
+  client(clientId: string, options: ConnectOptions = {}): MemoryClient {
     const client = new MemoryClient(this.broker);
     const [connack, ...rest] = client.connect({ clientId, ...options });
     client.unlook(rest);
-    if (connack?.type !== 'connack' || connack.returnCode !== 0)
+    if (connack?.type !== 'connack' || connack.reasonCode !== 0)
       throw new Error(`${clientId} was not let in`);
     return client;
   }
