@@ -1,5 +1,11 @@
-import type { RetainedMessage } from './retained.ts';
+import type { PublishFrame } from './publish-frame.ts';
 import { isReserved } from './topic.ts';
+
+/** The retained message of one topic. Cleared or replaced in place: whoever waits to send it sends the newest. */
+export interface RetainedMessage {
+  readonly topic: string;
+  frame: PublishFrame | null;
+}
 
 interface Level {
   readonly parent: Level | null;

@@ -3,15 +3,9 @@ import type { TimerWheel, WheelEntry } from '../base/timer-wheel.ts';
 import type { BrokerJournal, RetainedRow } from './journal.ts';
 import { frameOf, type PublishFrame } from './publish-frame.ts';
 import { type RetainedPage, type RetainedPageRequest, RetainedPages } from './retained-pages.ts';
-import { RetainedTree } from './retained-tree.ts';
+import { type RetainedMessage, RetainedTree } from './retained-tree.ts';
 import { isServerOnly } from './topic.ts';
 import type { BrokerCounters } from './types.ts';
-
-/** The retained message of one topic. Cleared or replaced in place: whoever waits to send it sends the newest. */
-export interface RetainedMessage {
-  readonly topic: string;
-  frame: PublishFrame | null;
-}
 
 export interface RetainedLimits {
   maxMessages: number;

@@ -4,39 +4,26 @@ import type { Connection } from './connection.ts';
 import { createView, type Layout, type PublishFrame } from './publish-frame.ts';
 import { NO_ROUTE, type Route, RouteTable, type Subscriber } from './route.ts';
 import { RETAIN_FLAG, type Session } from './session.ts';
-import { parseShared, SharedGroup } from './shared-groups.ts';
-import { type Grant, grantOf, type Subscription } from './subscription.ts';
-import { type SubscriptionLimits, SubscriptionTrie } from './subscription-trie.ts';
+import type { Grant, Subscription } from './subscription.ts';
+import { SubscriptionTable, type TopicSubscription } from './subscription-table.ts';
+import type { SubscriptionLimits } from './subscription-trie.ts';
 import type { TopicEntry } from './topic-cache.ts';
-import type { BrokerCounters, Qos } from './types.ts';
+import type { BrokerCounters } from './types.ts';
 
 /** Receivers in all different routes together, of 16 bytes each; beyond, routes are looked up anew. */
 const MAX_RECEIVERS = 4_000_000;
 const LARGE_ROUTE = 64;
 const MAX_LARGE_ENTRIES = 100_000;
-/** What a group's own grant is does not matter: every member has one. */
-const GROUP_GRANT: Grant = { qos: 2, retainAsPublished: false, ids: null, noLocal: false, own: null };
-
-/** One subscription that matches a topic. */
-export interface TopicSubscription {
-  session: Session;
-  filter: string;
-  qos: Qos;
-}
-
 /**
  * From a message to its receivers. QoS 0 packets that stand side by side in one read and go to the same
  * receivers are handed on as one run of bytes: to a receiver of the same protocol version without subscription
  * identifiers or topic aliases an outgoing QoS 0 packet is the incoming one, bit for bit.
  */
 export class Router {
-  readonly #subscriptions: SubscriptionTrie<Subscriber>;
-  readonly #groups = new Map<string, SharedGroup>();
-  readonly #maxSubscriptions: number;
+  readonly #subscriptions: SubscriptionTable;
   readonly #routes = new RouteTable();
   readonly #counters: BrokerCounters;
   readonly #matched = new Map<Subscriber, Grant>();
-  #members = 0;
   #generation = 0;
   /** Entries with large routes: they live longer than a generation. */
   #largeEntries: TopicEntry[] = [];
@@ -54,61 +41,43 @@ export class Router {
 
   constructor(counters: BrokerCounters, limits: SubscriptionLimits) {
     this.#counters = counters;
-    this.#maxSubscriptions = limits.maxSubscriptions;
-    this.#subscriptions = new SubscriptionTrie(limits);
+    this.#subscriptions = new SubscriptionTable(limits);
   }
 
   get subscriptionCount(): number {
-    return this.#subscriptions.size - this.#groups.size + this.#members;
+    return this.#subscriptions.size;
   }
 
-  /** Shared subscriptions as groups, for the console and $SYS. */
   get sharedGroupCount(): number {
-    return this.#groups.size;
+    return this.#subscriptions.groupCount;
   }
 
   /** Adds or replaces. False when there are too many subscriptions: nothing changes then. */
   subscribe(session: Session, subscription: Subscription): boolean {
-    const { filter } = subscription;
-    const shared = parseShared(filter);
     this.#changed();
-    const added =
-      shared === null
-        ? this.#hasRoomFor(session, filter) && this.#subscriptions.set(filter, session, grantOf(subscription))
-        : this.#join(session, subscription, shared.filter);
-    if (added) session.subscriptions.set(filter, subscription);
-    return added;
+    if (!this.#subscriptions.set(session, subscription)) return false;
+    session.subscriptions.set(subscription.filter, subscription);
+    return true;
   }
 
   /** False when there was no such subscription. */
   unsubscribe(session: Session, filter: string): boolean {
     if (!session.subscriptions.delete(filter)) return false;
     this.#changed();
-    this.#remove(session, filter);
+    this.#subscriptions.delete(session, filter);
     return true;
   }
 
   unsubscribeAll(session: Session): void {
     if (session.subscriptions.size === 0) return;
     this.#changed();
-    for (const filter of session.subscriptions.keys()) this.#remove(session, filter);
+    for (const filter of session.subscriptions.keys()) this.#subscriptions.delete(session, filter);
     session.subscriptions.clear();
   }
 
   /** Who gets messages of `topic`, by which filter and at most at which QoS; at most `limit` of them. */
   subscribersOf(topic: string, limit = Infinity): TopicSubscription[] {
-    const found: TopicSubscription[] = [];
-    for (const { filter, subscriber, grant } of this.#subscriptions.matches(topic)) {
-      if (!(subscriber instanceof SharedGroup)) found.push({ session: subscriber, filter, qos: grant.qos });
-      else {
-        for (const { session, grant: own } of subscriber.members) {
-          found.push({ session, filter: subscriber.filter, qos: own.qos });
-          if (found.length >= limit) break;
-        }
-      }
-      if (found.length >= limit) break;
-    }
-    return found;
+    return this.#subscriptions.subscribersOf(topic, limit);
   }
 
   /**
@@ -271,36 +240,6 @@ export class Router {
     this.endRun();
     this.#generation++;
     this.#forget();
-  }
-
-  #join(session: Session, subscription: Subscription, topicFilter: string): boolean {
-    const { filter } = subscription;
-    if (!this.#hasRoomFor(session, filter)) return false;
-    let group = this.#groups.get(filter);
-    if (group === undefined) {
-      group = new SharedGroup(filter, topicFilter);
-      if (!this.#subscriptions.set(topicFilter, group, GROUP_GRANT)) return false;
-      this.#groups.set(filter, group);
-    }
-    if (group.set(session, subscription)) this.#members++;
-    return true;
-  }
-
-  #hasRoomFor(session: Session, filter: string): boolean {
-    return session.subscriptions.has(filter) || this.subscriptionCount < this.#maxSubscriptions;
-  }
-
-  #remove(session: Session, filter: string): void {
-    const group = this.#groups.get(filter);
-    if (group === undefined) {
-      this.#subscriptions.delete(filter, session);
-      return;
-    }
-    if (!group.delete(session)) return;
-    this.#members--;
-    if (group.members.length > 0) return;
-    this.#groups.delete(filter);
-    this.#subscriptions.delete(group.topicFilter, group);
   }
 }
 
