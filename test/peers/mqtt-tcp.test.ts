@@ -8,7 +8,8 @@ import { silentLog } from '../../core/base/log.ts';
 import { Broker } from '../../core/mqtt/broker.ts';
 import { encodePacket } from '../../core/mqtt/codec/encode.ts';
 import type { BrokerOptions } from '../../core/mqtt/options.ts';
-import { listenTcp, type TcpListener } from '../../core/mqtt/tcp.ts';
+import { listenTcp } from '../../core/mqtt/transports/tcp.ts';
+import type { TransportListener } from '../../core/mqtt/transports/transport-listener.ts';
 import type { Qos } from '../../core/mqtt/types.ts';
 import { publishPacket } from '../support/mqtt-broker.ts';
 import { missingPeers, startPeer, stopChild } from '../support/peers.ts';
@@ -17,7 +18,7 @@ const noMosquitto = missingPeers('mosquitto_pub', 'mosquitto_sub').length > 0;
 const levels: Qos[] = [0, 1, 2];
 
 let broker: Broker;
-let listener: TcpListener;
+let listener: TransportListener;
 let port: number;
 const cleanUp: (() => unknown)[] = [];
 
@@ -304,6 +305,6 @@ describe('the TCP listener', () => {
     const ended = closed(one);
     broker.stop();
     await ended;
-    expect(broker.connectionCount).toBe(0);
+    while (broker.connectionCount > 0) await new Promise(setImmediate); // hears of it a moment later
   });
 });

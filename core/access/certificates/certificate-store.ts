@@ -24,10 +24,10 @@ import {
   unreadable,
 } from './pem.ts';
 import type { CertificateKind } from './pem.ts';
+import { shortId } from './short-id.ts';
 
 const FOLDER = 'certificates';
 const MAX_CERTIFICATES = 2_000;
-const MAX_ID = 40;
 
 type IssueInput = v.InferOutput<typeof issueInput>;
 type ImportInput = v.InferOutput<typeof importInput>;
@@ -148,11 +148,14 @@ export class CertificateStore {
     return this.#add({ name: input.name, kind: input.kind, origin: 'imported' }, pair);
   }
 
-  /** Throws `certificates.in_use`, `certificates.unknown`. */
+  /**
+   * Of several authorities each may go: clients that it signed are then refused. Throws `certificates.in_use`,
+   * `certificates.unknown`.
+   */
   remove(id: string): void {
     const { kind, name } = this.#get(id);
     const users = this.#usedBy(id, kind);
-    if (users.length > 0) {
+    if (users.length > 0 && (kind !== 'authority' || this.#authorityCount() === 1)) {
       throw new CodedError(
         'certificates.in_use',
         `"${name}" is used by ${users.join(', ')}. Give those listeners another certificate first.`,
@@ -188,6 +191,10 @@ export class CertificateStore {
       if (kind === 'authority') found.push(...chain.map((one) => one.toString()));
     }
     return found;
+  }
+
+  #authorityCount(): number {
+    return [...this.#certificates.values()].filter(({ kind }) => kind === 'authority').length;
   }
 
   #get(id: string): StoredCertificate {
@@ -229,7 +236,12 @@ export class CertificateStore {
         `There are ${MAX_CERTIFICATES} certificates already. Remove some that have expired.`,
       );
     }
-    const certificate = { ...entry, id: renewed?.id ?? this.#newId(entry), chain, key };
+    const certificate = {
+      ...entry,
+      id: renewed?.id ?? shortId(entry.name, entry.kind, (id) => this.#certificates.has(id)),
+      chain,
+      key,
+    };
     this.#files.save(certificate);
     this.#certificates.set(certificate.id, certificate);
     this.#files.saveIndex(this.#certificates.values());
@@ -239,21 +251,6 @@ export class CertificateStore {
 
   #serverNamed(name: string): StoredCertificate | undefined {
     return [...this.#certificates.values()].find((one) => one.kind === 'server' && one.name === name);
-  }
-
-  /** A short word of the name, for people who look into the folder. */
-  #newId({ name, kind }: { name: string; kind: CertificateKind }): string {
-    const word = name
-      .normalize('NFKD')
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .slice(0, MAX_ID - 6)
-      .replace(/^-+|-+$/g, '');
-    const base = word === '' ? kind : word;
-    for (let number = 1; ; number++) {
-      const id = number === 1 ? base : `${base}-${number}`;
-      if (!this.#certificates.has(id)) return id;
-    }
   }
 
   #row({ id, name, kind, origin, chain, key }: StoredCertificate): CertificateRow {

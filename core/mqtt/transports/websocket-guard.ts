@@ -3,7 +3,7 @@
  * visitor's browser open WebSockets to that visitor's own machine, but it cannot choose the Host and Origin headers.
  */
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { isLoopback } from './loopback.ts';
 
 export interface WebSocketRules {
   path: string;
@@ -46,13 +46,6 @@ export function refuseUpgrade(request: IncomingMessage, rules: WebSocketRules): 
 /** `mqtt` [MQTT-6.0.0-3]; MQTT 3.1 clients of old offer `mqttv3.1`. Undefined when neither is offered. */
 export function subprotocolOf(offered: string[]): 'mqtt' | 'mqttv3.1' | undefined {
   return (['mqtt', 'mqttv3.1'] as const).find((name) => offered.includes(name));
-}
-
-/** True for addresses and names that only this machine reaches. */
-export function isLoopback(host: string): boolean {
-  const name = host.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
-  if (name === 'localhost' || name === '::1') return true;
-  return isIP(name) === 4 && name.startsWith('127.');
 }
 
 function isOwnName(name: string | undefined, listenHost: string): boolean {

@@ -1,0 +1,114 @@
+/** When an MQTT listener may be opened, and what its clients are allowed. */
+import { isIP } from 'node:net';
+import { CodedError, codeOf, messageOf } from '../base/errors.ts';
+import type { MqttListenerConfig } from '../contract/listeners.ts';
+import type { ListenerProfile } from '../mqtt/origin.ts';
+import { isLoopback } from '../mqtt/transports/loopback.ts';
+import { formatHostPort } from './options.ts';
+import { portHolder } from './port-holder.ts';
+
+/** What the rules ask about the rest of the station. */
+export interface ListenerSurroundings {
+  hasUsers(): boolean;
+  hasServerCertificate(id: string): boolean;
+  hasAuthority(): boolean;
+}
+
+export function isSecure({ transport }: MqttListenerConfig): boolean {
+  return transport === 'tls' || transport === 'wss';
+}
+
+/** Throws `listeners.bad_address` for a host that is neither a name nor an address. */
+export function checkAddress({ host }: MqttListenerConfig): void {
+  if (isIP(host) !== 0) return;
+  const named = host.split('.').every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
+  if (named && !/^[\d.]+$/.test(host)) return;
+  throw new CodedError(
+    'listeners.bad_address',
+    `"${host}" is no address to listen on. Give one of this machine's, 127.0.0.1 for this machine only, or 0.0.0.0 for all.`,
+  );
+}
+
+/** Throws `listeners.needs_users`, `listeners.needs_certificate`. */
+export function checkMayOpen(config: MqttListenerConfig, around: ListenerSurroundings, fixed: boolean): void {
+  const { host, anonymous, certificate, clientCertificates } = config;
+  if (!isLoopback(host) && !anonymous && !around.hasUsers()) {
+    const words = fixed ? 'start with --mqtt-anonymous' : 'choose "anonymous" for it in so many words';
+    throw new CodedError(
+      'listeners.needs_users',
+      `Other machines reach ${host}, and there are no users that could sign in. Add a user first, or ${words}.`,
+    );
+  }
+  if (!isSecure(config)) return;
+  if (certificate === null || !around.hasServerCertificate(certificate)) {
+    const what = certificate === null ? 'has none' : `its own, "${certificate}", is not there`;
+    throw new CodedError(
+      'listeners.needs_certificate',
+      `TLS needs a server certificate with its key, and this listener ${what}. Issue or import one and choose it here.`,
+    );
+  }
+  if (clientCertificates === 'required' && !around.hasAuthority()) {
+    throw new CodedError(
+      'listeners.needs_certificate',
+      'Client certificates are required here, and there is no authority whose certificates could be accepted. Make or import one.',
+    );
+  }
+}
+
+export function profileOf(config: MqttListenerConfig): ListenerProfile {
+  const { id, transport, acknowledge, anonymous, maxConnections, maxPacketBytes, publishRate } = config;
+  const named = isSecure(config) && config.clientCertificates !== 'none';
+  return {
+    id,
+    transport,
+    acknowledge,
+    anonymous,
+    certificateUser: named ? config.certificateUser : 'none',
+    limits: { maxConnections, maxPacketBytes, publishRate },
+  };
+}
+
+/** How far a change goes: a new profile, a new certificate, or everything anew. */
+export function extentOf(
+  before: MqttListenerConfig,
+  after: MqttListenerConfig,
+): 'profile' | 'credentials' | 'reopen' {
+  const gentle = { name: '', enabled: true, maxConnections: 0, maxPacketBytes: 0, publishRate: 0 };
+  const same = (a: object, b: object): boolean =>
+    JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
+  if (same({ ...before, ...gentle }, { ...after, ...gentle })) return 'profile';
+  if (same({ ...before, ...gentle, certificate: null }, { ...after, ...gentle, certificate: null })) {
+    return 'credentials';
+  }
+  return 'reopen';
+}
+
+/** One line: which listener, which port, why, what to do. */
+export async function explainListener(
+  config: MqttListenerConfig,
+  error: unknown,
+  fixed: boolean,
+): Promise<string> {
+  const at = formatHostPort(config);
+  const what = fixed
+    ? `MQTT cannot listen on ${at}`
+    : `MQTT listener "${config.name}" cannot listen on ${at}`;
+  const where = fixed ? ' with --mqtt HOST:PORT' : '';
+  switch (codeOf(error)) {
+    case 'listen.port_taken': {
+      const holder = await portHolder('tcp', config.port);
+      if (holder?.endsWith(`(pid ${process.pid})`) === true) {
+        return `${what}: this station itself uses port ${config.port} for something else. Choose another port${where}.`;
+      }
+      const by = holder === null ? '' : ` by ${holder}`;
+      return `${what}: port ${config.port} is taken${by}. Stop that program or choose another port${where}.`;
+    }
+    case 'listen.not_allowed':
+      return `${what}: the system reserves port ${config.port}. Choose one above 1023${where}.`;
+    case 'listen.bad_address':
+      return `${what}: this machine has no such address. Use one of its own, for example 127.0.0.1.`;
+    default:
+      // Coded messages say by themselves what happened and what to do.
+      return error instanceof CodedError ? error.message : `${what}: ${messageOf(error)}`;
+  }
+}
