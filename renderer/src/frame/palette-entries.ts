@@ -34,6 +34,27 @@ const PAGES: Entry[] = [
     href: href('devices'),
   },
   { id: 'page.topics', kind: 'page', label: 'Topics', note: 'What is published', href: href('topics') },
+  {
+    id: 'page.broker',
+    kind: 'page',
+    label: 'Broker',
+    note: 'MQTT clients, sessions, disconnect',
+    href: href('broker'),
+  },
+  {
+    id: 'page.broker.listeners',
+    kind: 'page',
+    label: 'Broker: listeners',
+    note: 'Start and stop, connections, certificates',
+    href: href('broker', 'listeners'),
+  },
+  {
+    id: 'page.broker.sys',
+    kind: 'page',
+    label: 'Broker: $SYS',
+    note: 'Its own figures',
+    href: href('broker', 'sys'),
+  },
   { id: 'page.coap', kind: 'page', label: 'CoAP', note: 'Discover, read and observe', href: href('coap') },
   {
     id: 'page.first-run',
@@ -46,8 +67,29 @@ const PAGES: Entry[] = [
     id: 'page.settings',
     kind: 'page',
     label: 'Settings',
-    note: 'Appearance, listeners, limits',
+    note: 'Appearance, station, limits',
     href: href('settings'),
+  },
+  {
+    id: 'page.settings.listeners',
+    kind: 'page',
+    label: 'Settings: MQTT listeners',
+    note: 'Addresses, TLS, WebSocket',
+    href: href('settings', 'listeners'),
+  },
+  {
+    id: 'page.settings.certificates',
+    kind: 'page',
+    label: 'Settings: certificates',
+    note: 'Own authority, servers, devices, expiry',
+    href: href('settings', 'certificates'),
+  },
+  {
+    id: 'page.settings.users',
+    kind: 'page',
+    label: 'Settings: users & roles',
+    note: 'Passwords, rules, who may do what',
+    href: href('settings', 'users'),
   },
 ];
 

@@ -1,8 +1,8 @@
 /**
  * Where the screen is, in the part of the address after `#`: `#/devices`, `#/devices/12`,
- * `#/topics/plant%2Froom1`, `#/coap?uri=coap%3A%2F%2F10.0.0.7`. Back, forward and bookmarks work.
+ * `#/topics/plant%2Froom1`, `#/broker?client=ID`, `#/settings/users`, `#/coap?uri=coap%3A%2F%2F10.0.0.7`. Back, forward and bookmarks work.
  */
-export const PAGES = ['overview', 'devices', 'topics', 'coap', 'settings', 'first-run'] as const;
+export const PAGES = ['overview', 'devices', 'topics', 'broker', 'coap', 'settings', 'first-run'] as const;
 export type Page = (typeof PAGES)[number];
 
 export interface Place {

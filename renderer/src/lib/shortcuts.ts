@@ -14,6 +14,7 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
       { keys: 'G then O', does: 'Overview' },
       { keys: 'G then D', does: 'Devices' },
       { keys: 'G then T', does: 'Topics' },
+      { keys: 'G then B', does: 'Broker' },
       { keys: 'G then C', does: 'CoAP' },
       { keys: 'G then S', does: 'Settings' },
       { keys: 'Esc', does: 'Close, or empty the search' },
