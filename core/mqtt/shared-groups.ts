@@ -2,18 +2,8 @@ import { RETAIN_FLAG, type Session } from './session.ts';
 import type { PublishFrame } from './publish-frame.ts';
 import { type Grant, grantOf, type Subscription } from './subscription.ts';
 
-const PREFIX = '$share/';
-
 /** Below 0: sessions have the others. */
 let serials = 0;
-
-/** A filter of a shared subscription taken apart (v5 §4.8.2); null when it is not one. */
-export function parseShared(filter: string): { name: string; filter: string } | null {
-  if (!filter.startsWith(PREFIX)) return null;
-  const slash = filter.indexOf('/', PREFIX.length);
-  if (slash <= PREFIX.length || slash + 1 === filter.length) return null;
-  return { name: filter.slice(PREFIX.length, slash), filter: filter.slice(slash + 1) };
-}
 
 interface Member {
   readonly session: Session;

@@ -1,8 +1,9 @@
 import type { Subscriber } from './route.ts';
 import type { Session } from './session.ts';
-import { parseShared, SharedGroup } from './shared-groups.ts';
+import { SharedGroup } from './shared-groups.ts';
 import { type Grant, grantOf, type Subscription } from './subscription.ts';
 import { type SubscriptionLimits, SubscriptionTrie } from './subscription-trie.ts';
+import { parseShared } from './topic.ts';
 import type { Qos } from './types.ts';
 
 /** A group stands in the tree for its members: each of them has a grant of its own. */
