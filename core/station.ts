@@ -15,17 +15,17 @@ import { DeviceRegistry } from './devices/registry.ts';
 import { TopicTree } from './devices/topic-tree.ts';
 import { createGateway } from './gateway/gateway.ts';
 import type { Gateway, ListeningGateway } from './gateway/gateway.ts';
-import { Broker } from './mqtt/broker.ts';
-import { listenTcp } from './mqtt/tcp.ts';
 import { createRpcHost } from './rpc/host.ts';
 import type { RpcHost } from './rpc/host.ts';
 import type { HostTransport } from './rpc/types.ts';
+import { createBrokerParts, stopBroker } from './station/broker-parts.ts';
+import type { BrokerParts } from './station/broker-parts.ts';
 import { CoapDesk } from './station/coap-desk.ts';
 import { collectStatus } from './station/collect.ts';
 import { consoleFolder } from './station/console-folder.ts';
 import { createHandlers } from './station/handlers.ts';
 import { Intake } from './station/intake.ts';
-import { ListenerBoard } from './station/listeners.ts';
+import { allListeners, ListenerBoard } from './station/listeners.ts';
 import type { StationOptions } from './station/options.ts';
 import { StatusBoard } from './station/status.ts';
 import { Record } from './store/record.ts';
@@ -42,9 +42,8 @@ export interface ReadyLine {
 }
 
 /** Everything that is there between `start` and `stop`. */
-interface Running {
+interface Running extends BrokerParts {
   record: Record;
-  broker: Broker;
   endpoint: CoapEndpoint;
   desk: CoapDesk;
   status: StatusBoard;
@@ -84,7 +83,11 @@ export class Station {
   async #start(): Promise<ReadyLine> {
     const clock = this.#clock;
     this.#startedMs = clock.now();
-    const record = await Record.open(this.#options.dataFolder, { clock, log: this.#logFor('record') });
+    const record = await Record.open(this.#options.dataFolder, {
+      clock,
+      log: this.#logFor('record'),
+      brokerState: () => this.#running!.broker.state(),
+    });
     try {
       const access = Access.open(this.#options.dataFolder, this.#logFor('access'));
       const running = this.#wire(record, access);
@@ -126,7 +129,8 @@ export class Station {
     topics.load(catalog.topics);
     const hub = new ReadingsHub({ values: registry });
     const intake = new Intake({ telemetry, registry, hub, topics, record });
-    const broker = new Broker({ clock, log: logFor('mqtt'), intake });
+    const brokerParts = createBrokerParts({ options: this.#options, record, intake, clock, logFor });
+    const { broker, mqttAccess, mqttListeners } = brokerParts;
     const endpoint = new CoapEndpoint({ clock, log: logFor('coap') });
     const desk = new CoapDesk({ endpoint, registry, intake, store: record, clock, log: logFor('coap') });
     desk.load(catalog.resources);
@@ -135,14 +139,24 @@ export class Station {
     const status = new StatusBoard({
       clock,
       counters: () => ({ messages: intake.messages, readings: intake.readings }),
-      collect: () => collectStatus({ ...running, intake, registry, topics, telemetry, gatewayCounters }),
+      collect: () =>
+        collectStatus({
+          ...running,
+          listeners: statuses(),
+          intake,
+          registry,
+          topics,
+          telemetry,
+          gatewayCounters,
+        }),
     });
+    const statuses = () => allListeners(running);
     const gatewayCounters = () => running.screensGate?.counters ?? null;
     const info = () => this.#info(running);
-    const rpc = createRpcHost(createHandlers({ clock, info, status, registry, topics, hub, record, desk }), {
-      clock,
-      log: logFor('rpc'),
-    });
+    const rpc = createRpcHost(
+      createHandlers({ clock, info, status, registry, topics, hub, record, desk, ...brokerParts }),
+      { clock, log: logFor('rpc') },
+    );
     const gateway = createGateway({
       rpcHost: rpc,
       access,
@@ -152,13 +166,14 @@ export class Station {
       allowedNames: [hostname()],
     });
     const listening = [
-      record.committed.on((sequence) => broker.release(sequence)),
       record.statusChanged.on(() => status.touch()),
       listeners.changed.on(() => status.touch()),
+      mqttListeners.changed.on(() => status.touch()),
+      ...brokerParts.wires,
     ];
     const running: Running = {
+      ...brokerParts,
       record,
-      broker,
       endpoint,
       desk,
       status,
@@ -171,13 +186,13 @@ export class Station {
     return running;
   }
 
-  #info({ listeners }: Running): StationInfo {
+  #info(running: Running): StationInfo {
     return {
       name: hostname(),
       version: VERSION,
       startedMs: this.#startedMs,
       nowMs: this.#clock.now(),
-      listeners: listeners.statuses(),
+      listeners: allListeners(running),
       dataFolder: resolve(this.#options.dataFolder),
       runtime: {
         node: process.versions.node,
@@ -188,12 +203,11 @@ export class Station {
   }
 
   async #listen(running: Running): Promise<void> {
-    const { record, broker, endpoint, desk, status, gateway, listeners } = running;
-    const { mqtt, coap, http } = this.#options;
-    const log = this.#logFor('mqtt');
+    const { record, broker, mqttListeners, endpoint, desk, status, gateway, listeners } = running;
+    const { coap, http } = this.#options;
     broker.start();
     await Promise.all([
-      listeners.open('mqtt', mqtt, () => listenTcp(broker, { ...mqtt, log })),
+      mqttListeners.start(),
       listeners.open('coap', coap, async () => ({
         address: await endpoint.start(coap),
         close: () => endpoint.stop(),
@@ -203,7 +217,7 @@ export class Station {
         return { address: { host: http.host, port: gate.port }, close: () => gate.close() };
       }),
     ]);
-    if (listeners.statuses().every(({ state }) => state === 'failed')) {
+    if (allListeners(running).every(({ state }) => state === 'failed')) {
       throw new CodedError(
         'station.no_listener',
         'None of the listeners could start, so there is nothing to serve.',
@@ -214,10 +228,10 @@ export class Station {
     status.start();
   }
 
-  #readyLine({ listeners }: Running, access: Access): ReadyLine {
+  #readyLine({ listeners, mqttListeners }: Running, access: Access): ReadyLine {
     return {
       ready: true,
-      mqtt: listeners.status('mqtt')?.address ?? null,
+      mqtt: mqttListeners.fixed()?.address ?? null,
       coap: listeners.status('coap')?.address ?? null,
       http: consoleUrl(listeners),
       token: access.tokenOf('admin'),
@@ -230,12 +244,11 @@ export class Station {
   }
 
   async #shutDown(running: Running): Promise<void> {
-    const { record, broker, desk, status, rpc, listeners, listening } = running;
+    const { record, desk, status, rpc, listeners, listening } = running;
     status.stop();
     rpc.stop();
     desk.stop();
-    broker.stop();
-    await listeners.close();
+    await Promise.all([stopBroker(running), listeners.close()]);
     await record.close();
     for (const remove of listening) remove();
     this.#running = null;

@@ -4,6 +4,8 @@ import { MemorySink } from './memory-sink-for-tests.ts';
 import type { TopicLimits } from './topic-tree.ts';
 import { TopicTree } from './topic-tree.ts';
 
+const NO_PROPERTIES = new Uint8Array(0);
+
 type Details = { payload?: string | Uint8Array; deviceId?: number | null; rawReason?: 'not_numeric' | null };
 
 function setUp(limits: Partial<TopicLimits> = {}) {
@@ -18,6 +20,7 @@ function setUp(limits: Partial<TopicLimits> = {}) {
       qos: 1 as const,
       retain: true,
       clientId: 'c1',
+      properties: NO_PROPERTIES,
       receivedMs: receivedMs++,
     };
     tree.record(publish, { deviceId, rawReason });
@@ -163,7 +166,14 @@ describe('one topic in detail', () => {
       return [4, 5];
     };
     const tree = new TopicTree({ sink, seriesOf });
-    const publish = { topic: 'a/b', qos: 0 as const, retain: false, clientId: null, receivedMs: 1 };
+    const publish = {
+      topic: 'a/b',
+      qos: 0 as const,
+      retain: false,
+      clientId: null,
+      properties: Buffer.from([0x01, 1]),
+      receivedMs: 1,
+    };
     tree.record({ ...publish, payload: Buffer.from('{"x":1}') }, { deviceId: 3, rawReason: null });
     const detail = tree.detail('a/b');
     expect(detail).toMatchObject({
@@ -173,6 +183,7 @@ describe('one topic in detail', () => {
       node: { deviceId: 3 },
     });
     expect(Buffer.from(detail.payload).toString()).toBe('{"x":1}');
+    expect([...tree.propertiesOf('a/b')]).toEqual([1, 1]);
     expect(asked).toEqual(['a/b {"x":1}']);
     tree.record(
       { ...publish, payload: Buffer.from('offline') },
@@ -375,6 +386,7 @@ test('100,000 topics: recorded and looked at within bounds that a busy station c
     qos: 0 as const,
     retain: false,
     clientId: 'c',
+    properties: NO_PROPERTIES,
     receivedMs: 1,
   }));
   const outcome = { deviceId: 1, rawReason: null };

@@ -10,6 +10,7 @@ import type {
 import type { Broker } from '../mqtt/broker.ts';
 import { ADMINISTRATIVE_ACTION } from '../mqtt/codec/reason-codes.ts';
 import { checkTopicName } from '../mqtt/topic.ts';
+import { propertiesOf } from './message-properties.ts';
 
 const MAX_SUBSCRIBERS_TOLD = 200;
 
@@ -81,7 +82,13 @@ export class BrokerDesk {
       throw new CodedError('mqtt.topic_name', 'Topics below $SYS are the station’s own.');
     }
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
-    const { taken, receivers } = this.#broker.publish({ topic, payload: bytes, qos, retain, properties });
+    const { taken, receivers } = this.#broker.publish({
+      topic,
+      payload: bytes,
+      qos,
+      retain,
+      properties: propertiesOf(properties),
+    });
     if (!taken) {
       throw new CodedError(
         'broker.not_taken',

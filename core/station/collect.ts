@@ -1,5 +1,5 @@
 import type { CoapEndpoint } from '../coap/endpoint.ts';
-import type { LimitCounters, StationStatus } from '../contract/station.ts';
+import type { LimitCounters, ListenerStatus, StationStatus } from '../contract/station.ts';
 import type { DeviceRegistry } from '../devices/registry.ts';
 import type { TopicTree } from '../devices/topic-tree.ts';
 import type { GatewayCounters } from '../gateway/parts.ts';
@@ -9,7 +9,6 @@ import type { Record } from '../store/record.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CoapDesk } from './coap-desk.ts';
 import type { Intake } from './intake.ts';
-import type { ListenerBoard } from './listeners.ts';
 
 export interface StatusParts {
   broker: Broker;
@@ -21,7 +20,7 @@ export interface StatusParts {
   telemetry: Telemetry;
   intake: Intake;
   rpc: RpcHost;
-  listeners: ListenerBoard;
+  listeners: ListenerStatus[];
   gatewayCounters: () => Readonly<GatewayCounters> | null;
 }
 
@@ -43,7 +42,7 @@ export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' |
   const { messagesIn, messagesOut, bytesIn, bytesOut, droppedOut } = broker.counters;
   const recorder = record.status();
   return {
-    listeners: listeners.statuses(),
+    listeners,
     recorder,
     mqtt: {
       clients: broker.connectionCount,

@@ -29,7 +29,11 @@ export function clientsFeed(
 }
 
 /** A small state that is told whole whenever it changed. */
-export function wholeFeed<T>(look: () => T, changed: readonly Signal<void>[], dirty: () => void): Feed<T, T> {
+export function wholeFeed<T>(
+  look: () => T,
+  changed: readonly { on(listener: () => void): () => void }[],
+  dirty: () => void,
+): Feed<T, T> {
   let isNew = false;
   const removers = changed.map((signal) =>
     signal.on(() => {

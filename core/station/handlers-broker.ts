@@ -1,39 +1,28 @@
 import type { brokerMethods } from '../contract/methods-broker.ts';
 import type { MethodHandlers } from '../rpc/types.ts';
-import type { BrokerDesk } from './broker-desk.ts';
-import type { MqttListeners } from './mqtt-listeners.ts';
-import type { RetainedDesk } from './retained-desk.ts';
-import type { SavedPublishes } from './saved-publishes.ts';
-import type { CertificateStore } from '../access/certificates/certificate-store.ts';
-import type { MqttAccess } from '../access/mqtt-access.ts';
-import type { SysTree } from '../mqtt/sys-tree.ts';
+import type { BrokerParts } from './broker-parts.ts';
 
-export interface BrokerHandlerParts {
-  desk: BrokerDesk;
-  retained: RetainedDesk;
-  publishes: SavedPublishes;
-  listeners: MqttListeners;
-  certificates: CertificateStore;
-  mqttAccess: MqttAccess;
-  sys: SysTree;
-}
+export type BrokerHandlerParts = Pick<
+  BrokerParts,
+  'brokerDesk' | 'retainedDesk' | 'publishes' | 'mqttListeners' | 'certificates' | 'mqttAccess' | 'sys'
+>;
 
 /** The broker's share of the contract. Each line is one method; what it does is in the part it names. */
 export function brokerHandlers(parts: BrokerHandlerParts): Pick<MethodHandlers, keyof typeof brokerMethods> {
-  const { desk, retained, publishes, listeners, certificates, mqttAccess, sys } = parts;
+  const { brokerDesk, retainedDesk, publishes, mqttListeners, certificates, mqttAccess, sys } = parts;
   return {
-    'broker.clients': () => ({ clients: desk.clients() }),
-    'broker.client': ({ clientId }) => desk.client(clientId),
+    'broker.clients': () => ({ clients: brokerDesk.clients() }),
+    'broker.client': ({ clientId }) => brokerDesk.client(clientId),
     'broker.disconnect': ({ clientId, reason }) => {
-      desk.disconnect(clientId, reason);
+      brokerDesk.disconnect(clientId, reason);
       return { disconnected: true };
     },
     'broker.removeSession': ({ clientId }) => {
-      desk.removeSession(clientId);
+      brokerDesk.removeSession(clientId);
       return { removed: true };
     },
-    'broker.subscribers': ({ topic }) => desk.subscribers(topic),
-    'broker.publish': (request) => ({ receivers: desk.publish(request) }),
+    'broker.subscribers': ({ topic }) => brokerDesk.subscribers(topic),
+    'broker.publish': (request) => ({ receivers: brokerDesk.publish(request) }),
     'broker.sys': () => ({ values: sys.values() }),
 
     'publishes.list': () => ({ publishes: publishes.list() }),
@@ -43,23 +32,23 @@ export function brokerHandlers(parts: BrokerHandlerParts): Pick<MethodHandlers, 
       return { removed: true };
     },
 
-    'retained.list': (params) => retained.page(params),
-    'retained.get': ({ topic }) => retained.get(topic),
-    'retained.clear': ({ topics }) => retained.clear(topics),
-    'retained.clearBelow': ({ topic }) => retained.clearBelow(topic),
-    'retained.restore': ({ trash }) => retained.restore(trash),
-    'retained.cancel': ({ job }) => retained.cancel(job),
-    'retained.emptyTrash': () => ({ messages: retained.emptyTrash() }),
+    'retained.list': (params) => retainedDesk.page(params),
+    'retained.get': ({ topic }) => retainedDesk.get(topic),
+    'retained.clear': ({ topics }) => retainedDesk.clear(topics),
+    'retained.clearBelow': ({ topic }) => retainedDesk.clearBelow(topic),
+    'retained.restore': ({ trash }) => retainedDesk.restore(trash),
+    'retained.cancel': ({ job }) => retainedDesk.cancel(job),
+    'retained.emptyTrash': () => ({ messages: retainedDesk.emptyTrash() }),
 
-    'listeners.list': () => ({ listeners: listeners.statuses() }),
-    'listeners.add': (config) => listeners.add(config),
-    'listeners.change': (config) => listeners.change(config),
+    'listeners.list': () => ({ listeners: mqttListeners.list() }),
+    'listeners.add': (config) => mqttListeners.add(config),
+    'listeners.change': (config) => mqttListeners.change(config),
     'listeners.remove': async ({ id }) => {
-      await listeners.remove(id);
+      await mqttListeners.remove(id);
       return { removed: true };
     },
-    'listeners.start': ({ id }) => listeners.start(id),
-    'listeners.stop': ({ id }) => listeners.stop(id),
+    'listeners.start': ({ id }) => mqttListeners.startOne(id),
+    'listeners.stop': ({ id }) => mqttListeners.stopOne(id),
 
     'certificates.list': () => ({ certificates: certificates.list() }),
     'certificates.makeAuthority': ({ name }) => certificates.makeAuthority(name),

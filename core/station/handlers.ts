@@ -8,12 +8,16 @@ import type { TopicTree } from '../devices/topic-tree.ts';
 import type { Handlers } from '../rpc/types.ts';
 import type { Record } from '../store/record.ts';
 import type { CoapDesk } from './coap-desk.ts';
+import { clientsFeed, wholeFeed } from './feeds-broker.ts';
 import { coapFeed, stationFeed } from './feeds.ts';
+import { brokerHandlers } from './handlers-broker.ts';
+import type { BrokerHandlerParts } from './handlers-broker.ts';
+import { messagePropertiesOf } from './message-properties.ts';
 import type { StatusBoard } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 
-export interface HandlerParts {
+export interface HandlerParts extends BrokerHandlerParts {
   clock: Clock;
   info: () => StationInfo;
   status: StatusBoard;
@@ -27,6 +31,7 @@ export interface HandlerParts {
 /** The contract's methods and subscriptions, answered by the parts. */
 export function createHandlers(parts: HandlerParts): Handlers {
   const { clock, status, registry, topics, hub, record, desk } = parts;
+  const { brokerDesk, retainedDesk, mqttListeners, mqttAccess } = parts;
 
   const seriesIdsOf = (refs: (number | string)[]) => refs.map((ref) => registry.resolveSeries(ref));
 
@@ -39,6 +44,8 @@ export function createHandlers(parts: HandlerParts): Handlers {
 
   return {
     methods: {
+      ...brokerHandlers(parts),
+
       'station.info': () => parts.info(),
       'station.status': () => status.status(),
 
@@ -47,7 +54,10 @@ export function createHandlers(parts: HandlerParts): Handlers {
       'devices.rename': ({ id, name }) => onceKept(registry.rename(id, name)),
 
       'topics.list': (params) => topics.view(params),
-      'topics.get': ({ topic }) => topics.detail(topic),
+      'topics.get': ({ topic }) => ({
+        ...topics.detail(topic),
+        properties: messagePropertiesOf(topics.propertiesOf(topic)),
+      }),
       'topics.messages': async ({ topic, limit }) => ({ messages: await record.messages(topic, limit) }),
 
       'readings.series': ({ deviceId }) => ({ series: registry.seriesInfos(deviceId) }),
@@ -80,6 +90,17 @@ export function createHandlers(parts: HandlerParts): Handlers {
       topics: (params, dirty) => topics.openFeed(params, dirty),
       readings: ({ series }, dirty) => hub.openFeed(seriesIdsOf(series), dirty),
       coap: ({ authority }, dirty) => coapFeed(desk, authority, dirty),
+      clients: (_params, dirty) => clientsFeed(brokerDesk, status.changed, dirty),
+      listeners: (_params, dirty) =>
+        wholeFeed(
+          () => ({ listeners: mqttListeners.list() }),
+          [mqttListeners.changed, status.changed],
+          dirty,
+        ),
+      retained: (_params, dirty) =>
+        wholeFeed(() => retainedDesk.status(), [retainedDesk.changed, status.changed], dirty),
+      security: (_params, dirty) =>
+        wholeFeed(() => mqttAccess.snapshot(), [mqttAccess.changed, mqttAccess.heldBackChanged], dirty),
     },
   };
 }

@@ -2,6 +2,8 @@ import { codeOf, messageOf } from '../base/errors.ts';
 import { Signal } from '../base/events.ts';
 import type { Log } from '../base/log.ts';
 import type { ListenerName, ListenerStatus } from '../contract/station.ts';
+import type { MqttListenerStatus } from '../contract/listeners.ts';
+import type { MqttListeners } from './mqtt-listeners.ts';
 import { formatHostPort } from './options.ts';
 import type { HostPort } from './options.ts';
 import { portHolder } from './port-holder.ts';
@@ -11,7 +13,20 @@ interface Opened {
   close: () => Promise<void>;
 }
 
-/** Opens the station's listeners and knows how each one fares. One that fails does not keep the others away. */
+/** The station's ways in at a glance: the MQTT listener of the command line, CoAP and HTTP. */
+export function allListeners(parts: {
+  mqttListeners: MqttListeners;
+  listeners: ListenerBoard;
+}): ListenerStatus[] {
+  const mqtt = parts.mqttListeners.fixed();
+  return [...(mqtt === undefined ? [] : [atAGlance(mqtt)]), ...parts.listeners.statuses()];
+}
+
+function atAGlance({ config, state, address, error }: MqttListenerStatus): ListenerStatus {
+  return { name: 'mqtt', requested: formatHostPort(config), address, state, error };
+}
+
+/** Opens the station's CoAP and HTTP and knows how each one fares. One that fails does not keep the others away. */
 export class ListenerBoard {
   readonly changed = new Signal<void>();
   readonly #log: Log;

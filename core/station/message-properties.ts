@@ -1,20 +1,27 @@
 import type { MessageProperties } from '../contract/broker.ts';
 import type { Properties } from '../mqtt/codec/packet.ts';
-import { decodeProperties, PUBLISH_PROPERTIES } from '../mqtt/codec/properties.ts';
+import { decodeProperties } from '../mqtt/codec/properties.ts';
+import { PUBLISH_PROPERTIES } from '../mqtt/codec/property-table.ts';
 
 /** What a screen is shown of the encoded properties of a message. Bytes that are none show none. */
 export function messagePropertiesOf(bytes: Uint8Array): MessageProperties {
   if (bytes.length === 0) return {};
   try {
-    return shown(decodeProperties(bytes, 0, bytes.length, PUBLISH_PROPERTIES));
+    return ofMessage(decodeProperties(bytes, 0, bytes.length, PUBLISH_PROPERTIES));
   } catch {
     return {};
   }
 }
 
-function shown(properties: Properties): MessageProperties {
-  const { payloadFormat, messageExpirySeconds, contentType, responseTopic, correlationData, userProperties } =
-    properties;
+/** The other way: what a person gave a message. */
+export function propertiesOf(properties: MessageProperties): Properties {
+  return ofMessage(properties) as Properties;
+}
+
+/** Those that both sides know, without the ones that are not there. */
+function ofMessage(properties: MessageProperties | Properties): MessageProperties {
+  const { payloadFormat, messageExpirySeconds, contentType } = properties;
+  const { responseTopic, correlationData, userProperties } = properties;
   const all = {
     payloadFormat,
     messageExpirySeconds,
@@ -23,7 +30,5 @@ function shown(properties: Properties): MessageProperties {
     correlationData,
     userProperties,
   };
-  return Object.fromEntries(
-    Object.entries(all).filter(([, value]) => value !== undefined),
-  ) as MessageProperties;
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
