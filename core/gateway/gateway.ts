@@ -27,6 +27,8 @@ export interface GatewayOptions {
   consoleFolder: string;
   /** More names under which people reach this station, for the Host check. */
   allowedNames?: readonly string[];
+  /** Prometheus text for `GET /metrics`, made anew for each request. Without it that is not found. */
+  metrics?: () => string;
 }
 
 export interface ListeningGateway {
@@ -63,6 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
           allowedNames: (options.allowedNames ?? []).map((name) => name.toLowerCase()),
         },
         port: () => actualPort,
+        metrics: options.metrics,
         counters: {
           requests: 0,
           badRequests: 0,

@@ -32,4 +32,6 @@ export interface GatewayParts {
   guard: HostGuardOptions;
   /** The port really listened on, for the cookie's name. */
   port: () => number;
+  /** What `/metrics` answers; without it there is no such address. */
+  metrics: (() => string) | undefined;
 }

@@ -2,15 +2,18 @@
 import * as v from 'valibot';
 import { messageOf } from '../base/errors.ts';
 import { SECURITY_HEADERS } from './headers.ts';
-import { signInCookie } from './cookie.ts';
+import { signInCookie, tokenFromCookie } from './cookie.ts';
 import { isOwnHost, isOwnOrigin, plainAddress } from './origin.ts';
-import { signIn } from './sign-in.ts';
+import { cookieRole, signIn } from './sign-in.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ConsoleFile } from './console-files.ts';
 import type { GatewayParts } from './parts.ts';
 
+const CHALLENGE = 'Bearer realm="Fieldstation"';
 const MAX_BODY_BYTES = 4 * 1024;
 const TEXT = 'text/plain; charset=utf-8';
+/** Prometheus' text format. */
+const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const NOT_BUILT =
   'The console is not built. Run `npm run build` in the folder of Fieldstation and start it again.\n';
 
@@ -51,6 +54,9 @@ export class Routes {
       return plain(response, 405, 'Method not allowed.\n');
     }
     if (path === '/healthz') return plain(response, 200, 'ok\n');
+    if (path === '/metrics' && this.#parts.metrics !== undefined) {
+      return this.#metrics(request, response, this.#parts.metrics);
+    }
     if (path === '/') {
       const token = new URLSearchParams(query).get('token');
       if (token !== null) {
@@ -72,6 +78,28 @@ export class Routes {
       return plain(response, 426, 'This address is for WebSockets.\n');
     }
     plain(response, 404, 'Not found.\n');
+  }
+
+  /** For any role: with `Authorization: Bearer TOKEN` (RFC 6750), or with the console's cookie. Else 401 or 429. */
+  #metrics(request: IncomingMessage, response: ServerResponse, metrics: () => string): void {
+    const token = bearerToken(request.headers.authorization);
+    if (token === undefined) {
+      const cookie = tokenFromCookie(request.headers.cookie, this.#parts.port());
+      if (cookieRole(this.#parts, cookie, addressOf(request)) === null) {
+        response.setHeader('WWW-Authenticate', CHALLENGE);
+        return plain(response, 401, 'A token of this station is needed: Authorization: Bearer TOKEN.\n');
+      }
+    } else {
+      const result = signIn(this.#parts, token, addressOf(request));
+      if ('error' in result) {
+        retryAfter(response, result.retryAfterMs);
+        if (result.retryAfterMs === 0) {
+          response.setHeader('WWW-Authenticate', `${CHALLENGE}, error="invalid_token"`);
+        }
+        return plain(response, result.retryAfterMs > 0 ? 429 : 401, `${result.error.message}\n`);
+      }
+    }
+    plain(response, 200, metrics(), METRICS_TEXT);
   }
 
   /** A link with a token signs the browser in and leads to the page without it, so that no history keeps it. */
@@ -116,6 +144,12 @@ export class Routes {
   }
 }
 
+/** The token of `Authorization: Bearer`, an empty one for what cannot be one, undefined for no such header. */
+function bearerToken(header: string | undefined): string | undefined {
+  const match = /^Bearer +([\w\-.~+/]{1,256}=*) *$/i.exec(header ?? '');
+  return match?.[1] ?? (header === undefined ? undefined : '');
+}
+
 function addressOf(request: IncomingMessage): string {
   return plainAddress(request.socket.remoteAddress ?? '');
 }
@@ -158,9 +192,9 @@ function sendFile(request: IncomingMessage, response: ServerResponse, file: Cons
   response.end(file.body);
 }
 
-function plain(response: ServerResponse, status: number, text: string): void {
+function plain(response: ServerResponse, status: number, text: string, contentType: string = TEXT): void {
   response.writeHead(status, {
-    'Content-Type': TEXT,
+    'Content-Type': contentType,
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
   });
