@@ -1,7 +1,12 @@
 import { encodePacket } from './codec/encode.ts';
 import type { AuthPacket } from './codec/packet.ts';
 import { MalformedPacket } from './codec/malformed.ts';
-import { CONTINUE_AUTHENTICATION, RE_AUTHENTICATE, SUCCESS, UNSPECIFIED_ERROR } from './codec/reason-codes.ts';
+import {
+  CONTINUE_AUTHENTICATION,
+  RE_AUTHENTICATE,
+  SUCCESS,
+  UNSPECIFIED_ERROR,
+} from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import type { Admission, AuthExchange, AuthStep, ConnectRequest, Refusal } from './options.ts';

@@ -1,22 +1,24 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BrokerBench, MemoryClient, publishPacket } from '../../test/support/mqtt-broker.ts';
-import { encodePacket } from './codec/encode.ts';
-import type { Packet } from './codec/packet.ts';
+import {
+  BrokerBench,
+  bytesOf,
+  connectPacket,
+  type LoosePacket,
+  MemoryClient,
+  publishPacket,
+} from '../../test/support/mqtt-broker.ts';
 
-const connect: Packet = {
-  type: 'connect',
-  protocolLevel: 4,
-  cleanSession: true,
+const connect = connectPacket({
   keepAliveSeconds: 60,
   clientId: 'victim',
   will: { topic: 'w', payload: Buffer.from('x'), qos: 1, retain: false },
   username: 'u',
   password: Buffer.from('p'),
-};
-const everyPacket: Packet[] = [
+});
+const everyPacket: LoosePacket[] = [
   connect,
-  { type: 'connack', sessionPresent: true, returnCode: 0 },
+  { type: 'connack', sessionPresent: true, reasonCode: 0 },
   publishPacket('a/b', 'value', 0),
   publishPacket('a/b', 'value', 1, 1),
   publishPacket('a/b', 'value', 2, 2, { retain: true, dup: true }),
@@ -25,7 +27,7 @@ const everyPacket: Packet[] = [
   { type: 'pubrel', packetId: 1 },
   { type: 'pubcomp', packetId: 1 },
   { type: 'subscribe', packetId: 1, filters: [{ filter: 'a/#', qos: 1 }] },
-  { type: 'suback', packetId: 1, returnCodes: [0] },
+  { type: 'suback', packetId: 1, reasonCodes: [0] },
   { type: 'unsubscribe', packetId: 1, filters: ['a/#'] },
   { type: 'unsuback', packetId: 1 },
   { type: 'pingreq' },
@@ -39,7 +41,7 @@ describe('bad bytes', () => {
     const witness = bench.client('witness');
     witness.subscribe('ok');
     for (const packet of everyPacket) {
-      const whole = encodePacket(packet);
+      const whole = bytesOf(4, packet);
       for (let length = 0; length < whole.length; length++) {
         // Cut off by the end of the connection, and cut off with a header that admits it.
         for (const bytes of [whole.subarray(0, length), admit(whole, length)]) {
@@ -63,10 +65,10 @@ describe('bad bytes', () => {
     const witness = bench.client('witness');
     const chunk = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
-      fc.constantFrom(...everyPacket).map((packet) => new Uint8Array(encodePacket(packet))),
+      fc.constantFrom(...everyPacket).map((packet) => new Uint8Array(bytesOf(4, packet))),
       // A real packet with one byte changed.
       fc.tuple(fc.constantFrom(...everyPacket), fc.nat(), fc.nat({ max: 255 })).map(([packet, at, value]) => {
-        const bytes = new Uint8Array(encodePacket(packet));
+        const bytes = new Uint8Array(bytesOf(4, packet));
         bytes[at % bytes.length] = value;
         return bytes;
       }),
@@ -89,8 +91,9 @@ describe('bad bytes', () => {
   });
 
   it('behave the same wherever the network splits a conversation', () => {
-    const stream = Buffer.concat(
-      [
+    const stream = bytesOf(
+      4,
+      ...[
         { ...connect, will: null },
         { type: 'subscribe' as const, packetId: 7, filters: [{ filter: 'a/#', qos: 2 as const }] },
         publishPacket('a/b', '1', 0),
@@ -98,7 +101,7 @@ describe('bad bytes', () => {
         publishPacket('a/c', '3', 2, 2),
         { type: 'pubrel' as const, packetId: 2 },
         { type: 'pingreq' as const },
-      ].map(encodePacket),
+      ],
     );
     let wanted: unknown;
     for (let split = 0; split <= stream.length; split++) {
@@ -117,7 +120,7 @@ describe('bad bytes', () => {
     const reader = bench.client('reader');
     reader.subscribe('#');
     const writer = bench.client('writer');
-    const header = encodePacket(publishPacket('big', 'x'.repeat(10_000_000))).subarray(0, 5);
+    const header = bytesOf(4, publishPacket('big', 'x'.repeat(10_000_000))).subarray(0, 5);
     writer.send(publishPacket('small', '1'), header);
     expect(writer.closed).toBe(true);
     expect(reader.texts()).toEqual(['small 1 0']);
@@ -135,11 +138,11 @@ describe('bad bytes', () => {
   });
 
   it('beyond the number of subscriptions a session may have are refused one by one', () => {
-    const bench = new BrokerBench({ limits: { maxSubscriptionsPerSession: 3 } });
+    const bench = new BrokerBench({ clientLimits: { maxSubscriptions: 3 } });
     const client = bench.client('c');
     const filters = ['a', 'b', 'c', 'd', 'a'].map((filter) => ({ filter, qos: 0 as const }));
     expect(client.send({ type: 'subscribe', packetId: 1, filters })).toMatchObject([
-      { returnCodes: [0, 0, 0, 0x80, 0] },
+      { reasonCodes: [0, 0, 0, 0x80, 0] },
     ]);
   });
 });

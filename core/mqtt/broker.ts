@@ -168,8 +168,7 @@ export class Broker {
   /** A subscriber inside the station: gets what a client would, in that order. Returns how to unsubscribe. */
   subscribe(subscription: HostSubscription, onMessage: (publish: InboundPublish) => void): () => void {
     const { clock } = this.#context;
-    const failed = (error: unknown): void =>
-      this.#context.warn('a subscriber of the station failed', error);
+    const failed = (error: unknown): void => this.#context.warn('a subscriber of the station failed', error);
     return subscribeHost(this, subscription, onMessage, () => clock.now(), failed);
   }
 
@@ -181,7 +180,8 @@ export class Broker {
   /** Every session, also those whose client is away. */
   clients(): ClientView[] {
     const views: ClientView[] = [];
-    for (const session of this.#context.sessions.all.values()) if (!session.hidden) views.push(viewOf(session));
+    for (const session of this.#context.sessions.all.values())
+      if (!session.hidden) views.push(viewOf(session));
     return views;
   }
 

@@ -48,9 +48,7 @@ export function refusal(level: ProtocolLevel, farewell: Farewell, maxPacketBytes
     const reasonCode = RETURN_CODES[farewell.reasonCode] ?? NOT_AUTHORIZED;
     return encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties: {} }, level);
   }
-  const reasonCode = NOT_IN_CONNACK.has(farewell.reasonCode)
-    ? codes.SERVER_UNAVAILABLE
-    : farewell.reasonCode;
+  const reasonCode = NOT_IN_CONNACK.has(farewell.reasonCode) ? codes.SERVER_UNAVAILABLE : farewell.reasonCode;
   return fitting(farewell, maxPacketBytes, (properties) =>
     encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties }, 5),
   );

@@ -318,7 +318,10 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   /** A PUBLISH above QoS 0 came. Throws when a v5 client has more unanswered than it was allowed (MQTT-3.3.4-9). */
   takesQuota(): void {
     if (this.protocolLevel === 5 && ++this.#unanswered > this.limits.receiveMaximum) {
-      throw new MalformedPacket('receive_maximum', 'More messages unacknowledged than Receive Maximum allows.');
+      throw new MalformedPacket(
+        'receive_maximum',
+        'More messages unacknowledged than Receive Maximum allows.',
+      );
     }
   }
 

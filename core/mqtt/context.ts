@@ -117,12 +117,7 @@ export class BrokerContext {
   }
 
   /** The answer of the access check; a throw is a no. */
-  mayUse(
-    clientId: string,
-    username: string | null,
-    action: AccessRequest['action'],
-    topic: string,
-  ): boolean {
+  mayUse(clientId: string, username: string | null, action: AccessRequest['action'], topic: string): boolean {
     const { authorize } = this.options;
     if (authorize === undefined) return true;
     try {

@@ -12,6 +12,8 @@ export const AWAIT_PUBCOMP = 3;
 export const UNSENT = 0x10;
 /** It goes out as soon as its row is committed. */
 export const HELD = 0x20;
+/** Its row is known to be committed. */
+export const COMMITTED = 0x40;
 
 const FIRST_ROOM = 16;
 

@@ -49,14 +49,14 @@ describe('the intake', () => {
     expect(reader.texts()).toEqual(['a 1 0', 'a 2 0', 'a 3 0']);
     expect(bench.broker.pendingAcks).toBe(3);
     bench.broker.release(2);
-    expect(writer.look()).toEqual([
+    expect(writer.look()).toMatchObject([
       { type: 'puback', packetId: 11 },
       { type: 'pubrec', packetId: 12 },
     ]);
     bench.broker.release(2);
     expect(writer.look()).toEqual([]);
     bench.broker.release(100);
-    expect(writer.look()).toEqual([{ type: 'puback', packetId: 13 }]);
+    expect(writer.look()).toMatchObject([{ type: 'puback', packetId: 13 }]);
     expect(bench.broker.pendingAcks).toBe(0);
   });
 
@@ -71,18 +71,18 @@ describe('the intake', () => {
 
   it('keeps the PUBREC of a repeated QoS 2 message waiting with its first', () => {
     const bench = new BrokerBench({ intake: intake(() => 5) });
-    bench.client('w', { cleanSession: false }).publish('a', '1', 2, 3);
-    bench.broker.kick('w');
-    const again = bench.client('w', { cleanSession: false });
+    bench.client('w', { cleanStart: false }).publish('a', '1', 2, 3);
+    bench.broker.disconnect('w');
+    const again = bench.client('w', { cleanStart: false });
     expect(again.publish('a', '1', 2, 3, { dup: true })).toEqual([]);
     bench.broker.release(5);
-    expect(again.look()).toEqual([{ type: 'pubrec', packetId: 3 }]);
+    expect(again.look()).toMatchObject([{ type: 'pubrec', packetId: 3 }]);
   });
 
   it('answers at once when the sequence was released before', () => {
     const bench = new BrokerBench({ intake: intake(() => 3) });
     bench.broker.release(3);
-    expect(bench.client('w').publish('a', '1', 1, 8)).toEqual([{ type: 'puback', packetId: 8 }]);
+    expect(bench.client('w').publish('a', '1', 1, 8)).toMatchObject([{ type: 'puback', packetId: 8 }]);
   });
 
   it('closes a connection whose message is not taken in, unacknowledged and undelivered; QoS 0 is dropped and counted', () => {
@@ -98,7 +98,7 @@ describe('the intake', () => {
     expect([writer.closed, reader.closed]).toEqual([true, false]);
     expect(reader.texts()).toEqual([]);
     expect(bench.broker.counters.droppedIn).toBe(1);
-    expect(bench.broker.publish({ topic: 'own', payload: Buffer.alloc(0) })).toBe(false);
+    expect(bench.broker.publish({ topic: 'own', payload: Buffer.alloc(0) })).toMatchObject({ taken: false });
   });
 
   it('treats a throw like a no', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerBench } from '../../test/support/mqtt-broker.ts';
 
-const lasting = { cleanSession: false };
+const lasting = { cleanStart: false };
 
 describe('a session that outlives its connection', () => {
   it('is there again with its subscriptions and what was published meanwhile, QoS 0 excepted', () => {
@@ -20,11 +20,11 @@ describe('a session that outlives its connection', () => {
   it('answers CONNECT with session present first, then the messages', () => {
     const bench = new BrokerBench();
     bench.client('reader', lasting).subscribe('a', 1);
-    bench.broker.kick('reader');
+    bench.broker.disconnect('reader');
     bench.broker.publish({ topic: 'a', payload: Buffer.from('1'), qos: 1 });
     const again = bench.unconnected();
     expect(again.connect({ clientId: 'reader', ...lasting })).toMatchObject([
-      { type: 'connack', sessionPresent: true, returnCode: 0 },
+      { type: 'connack', sessionPresent: true, reasonCode: 0 },
       { type: 'publish', topic: 'a', qos: 1, dup: false },
     ]);
   });
@@ -63,9 +63,9 @@ describe('a session that outlives its connection', () => {
     const reader = bench.client('reader');
     reader.subscribe('a', 0);
     bench.client('writer', lasting).publish('a', '1', 2, 40);
-    bench.broker.kick('writer');
+    bench.broker.disconnect('writer');
     const again = bench.client('writer', lasting);
-    expect(again.publish('a', '1', 2, 40, { dup: true })).toEqual([{ type: 'pubrec', packetId: 40 }]);
+    expect(again.publish('a', '1', 2, 40, { dup: true })).toMatchObject([{ type: 'pubrec', packetId: 40 }]);
     again.ack('pubrel', 40);
     expect(reader.texts()).toEqual(['a 1 0']);
   });
@@ -73,7 +73,7 @@ describe('a session that outlives its connection', () => {
   it('ends with a clean CONNECT, and a clean session ends with its connection', () => {
     const bench = new BrokerBench();
     bench.client('c', lasting).subscribe('a', 1);
-    bench.broker.kick('c');
+    bench.broker.disconnect('c');
     const clean = bench.unconnected();
     expect(clean.connect({ clientId: 'c' })).toMatchObject([{ sessionPresent: false }]);
     expect(bench.broker.subscriptionCount).toBe(0);
@@ -116,7 +116,7 @@ describe('what all sessions keep together', () => {
     const bench = new BrokerBench({ limits });
     for (const id of ['a', 'b', 'c']) {
       bench.client(id, lasting).subscribe('x', 1);
-      bench.broker.kick(id);
+      bench.broker.disconnect(id);
     }
     const reader = bench.client('reader', lasting);
     reader.subscribe('x', 2);
@@ -201,7 +201,7 @@ describe('the window and the queue', () => {
   });
 
   it('gives up messages beyond the queue, by count and by bytes, and says so', () => {
-    const bench = new BrokerBench({ limits: { queueMessages: 5, queueBytes: 10_000 } });
+    const bench = new BrokerBench({ clientLimits: { queueMessages: 5, queueBytes: 10_000 } });
     const reader = bench.client('reader', lasting);
     reader.subscribe('a', 1);
     reader.lose();
@@ -211,7 +211,7 @@ describe('the window and the queue', () => {
     expect([bench.broker.counters.droppedOut, bench.broker.clients()[0]!.queued]).toEqual([3, 5]);
     bench.client('reader', lasting).lose();
     bench.client('big', lasting).subscribe('a', 1);
-    bench.broker.kick('big');
+    bench.broker.disconnect('big');
     publish(6_000);
     publish(6_000);
     expect(bench.broker.clients().find(({ clientId }) => clientId === 'big')!.queued).toBe(1);

@@ -140,13 +140,7 @@ export class MessageQueue {
     for (let index = 0; index < this.size && index < most; index++) {
       const at = (this.#head + index) & this.#mask;
       const flags = this.#flags[at]!;
-      visit(
-        this.#frames[at]!,
-        (flags >> 1) as Qos,
-        flags & 1,
-        this.#orders[at]!,
-        this.#subscriptionIds[at]!,
-      );
+      visit(this.#frames[at]!, (flags >> 1) as Qos, flags & 1, this.#orders[at]!, this.#subscriptionIds[at]!);
     }
   }
 

@@ -39,13 +39,7 @@ export class PendingAcks {
   }
 
   /** Holds the answer back until `sequence` is released; sends it at once when that has happened already. */
-  push(
-    sequence: number,
-    connection: Connection,
-    header: number,
-    packetId: number,
-    reasonCode: number,
-  ): void {
+  push(sequence: number, connection: Connection, header: number, packetId: number, reasonCode: number): void {
     const at = this.#enter(sequence, connection);
     if (at < 0) connection.sendAck(header, packetId, reasonCode);
     else this.#answers[at] = (header << 24) | (reasonCode << 16) | packetId;
@@ -53,7 +47,8 @@ export class PendingAcks {
 
   /** An answer that is ready, but must not overtake those that wait (MQTT-4.6.0-2). */
   pushBehind(connection: Connection, header: number, packetId: number, reasonCode: number): void {
-    if (connection.pendingAcks === 0) connection.sendAck(header, packetId, reasonCode);
+    // Also behind those of a connection before: a repeated message may wait there.
+    if (this.#size === 0) connection.sendAck(header, packetId, reasonCode);
     else this.push(this.#last, connection, header, packetId, reasonCode);
   }
 

@@ -4,35 +4,36 @@ import { describe, expect, it } from 'vitest';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, DONE, Inflight } from './inflight.ts';
 import { KeptBytes, MessageQueue } from './message-queue.ts';
 import { PacketIdSet } from './packet-id-set.ts';
-import { createFrame } from './publish-frame.ts';
+import { frameOf } from './publish-frame.ts';
 
-const frame = (bytes = 0) => createFrame('t', Buffer.alloc(bytes), 1);
+const frame = (bytes = 0) => frameOf({ topic: 't', payload: Buffer.alloc(bytes), qos: 1 });
 const roomy = () => new KeptBytes(1e9, () => false);
 const entries = (inflight: Inflight) => {
   const seen: number[] = [];
-  inflight.forEach((id) => seen.push(id));
+  inflight.forEach((at) => seen.push(inflight.idAt(at)));
   return seen;
 };
 
 describe('Inflight', () => {
   it('keeps the order of sending under acknowledgements in any order', () => {
-    const steps = fc.array(fc.nat({ max: 30 }), { maxLength: 200 });
+    const steps = fc.array(fc.nat({ max: 30 }), { maxLength: 600 });
     fc.assert(
-      fc.property(fc.constantFrom(1, 5, 20), steps, (window, picks) => {
-        const inflight = new Inflight(window, roomy());
+      fc.property(fc.constantFrom(1, 5, 20, 300), steps, (window, picks) => {
+        const inflight = new Inflight(roomy());
         let model: number[] = [];
         let id = 0;
         for (const pick of picks) {
-          if (inflight.hasRoom && pick % 3 !== 0) {
+          if (inflight.count < window && pick % 3 !== 0) {
             inflight.add(++id, AWAIT_PUBACK, 0, frame());
             model.push(id);
           } else if (model.length > 0) {
             const done = model[pick % model.length]!;
-            inflight.finish(done);
+            inflight.finish(inflight.find(done));
+            expect(inflight.state(done)).toBe(DONE);
             model = model.filter((open) => open !== done);
           }
           expect(inflight.count).toBe(model.length);
-          expect(inflight.hasRoom).toBe(model.length < window);
+          for (const open of model.slice(0, 5)) expect(inflight.state(open)).toBe(AWAIT_PUBACK);
         }
         expect(entries(inflight)).toEqual(model);
       }),
@@ -41,12 +42,12 @@ describe('Inflight', () => {
   });
 
   it('lets the payload go at PUBREC and keeps the id until PUBCOMP', () => {
-    const inflight = new Inflight(4, roomy());
+    const inflight = new Inflight(roomy());
     inflight.add(7, AWAIT_PUBREC, 0, frame());
-    inflight.received(7);
+    inflight.received(inflight.find(7));
     expect(inflight.state(7)).toBe(AWAIT_PUBCOMP);
-    inflight.forEach((_id, _state, _flags, kept) => expect(kept).toBeNull());
-    inflight.finish(7);
+    inflight.forEach((at) => expect(inflight.frameAt(at)).toBeNull());
+    inflight.finish(inflight.find(7));
     expect(inflight.state(7)).toBe(DONE);
   });
 });
@@ -55,34 +56,32 @@ describe('MessageQueue', () => {
   it('is first in, first out beyond its first room, and counts its bytes', () => {
     const queue = new MessageQueue({ maxMessages: 100, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
     const frames = Array.from({ length: 60 }, (_, index) => frame(index));
-    for (let i = 0; i < 5; i++) queue.push(frames[i]!, 1);
+    for (let i = 0; i < 5; i++) queue.push(frames[i]!, 1, 0);
     for (let i = 0; i < 5; i++) expect(queue.shift()).toBe(frames[i]);
-    for (const [i, one] of frames.entries()) expect(queue.push(one, (i % 2) + 1)).toBe(0);
+    for (const [i, one] of frames.entries()) queue.push(one, i % 2 === 0 ? 1 : 2, i & 1, i + 1, [i]);
     expect(queue.bytes).toBe(frames.reduce((sum, one) => sum + one.size, 0));
     for (const [i, one] of frames.entries()) {
-      expect(queue.nextQos).toBe((i % 2) + 1);
+      const { qos, flags, order, subscriptionIds } = queue;
+      expect([qos, flags, order, subscriptionIds]).toEqual([i % 2 === 0 ? 1 : 2, i & 1, i + 1, [i]]);
       expect(queue.shift()).toBe(one);
     }
     expect([queue.size, queue.bytes]).toEqual([0, 0]);
   });
 
-  it('gives up the new or the old message when full in count or bytes, and says how many', () => {
+  it('says whether the new or the oldest message has to go when it is full in count or bytes', () => {
     const one = frame(10);
     const newest = new MessageQueue({ maxMessages: 2, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
-    expect([newest.push(one, 1), newest.push(one, 1), newest.push(frame(), 1), newest.size]).toEqual([
-      0, 0, 1, 2,
-    ]);
-    const oldest = new MessageQueue(
-      { maxMessages: 9, maxBytes: one.size * 2, policy: 'drop-oldest' },
-      roomy(),
-    );
-    const last = frame(10);
-    expect([oldest.push(one, 1), oldest.push(one, 1), oldest.push(last, 1), oldest.size]).toEqual([
-      0, 0, 1, 2,
-    ]);
-    expect([oldest.shift(), oldest.shift()]).toEqual([one, last]);
-    expect(oldest.push(frame(1_000), 1)).toBe(1);
-    expect(oldest.size).toBe(0);
+    for (let i = 0; i < 2; i++) {
+      expect([newest.refuses(one.size), newest.overflows(one.size)]).toEqual([false, false]);
+      newest.push(one, 1, 0);
+    }
+    expect([newest.refuses(1), newest.overflows(1)]).toEqual([true, false]);
+    const limits = { maxMessages: 9, maxBytes: one.size * 2, policy: 'drop-oldest' } as const;
+    const oldest = new MessageQueue(limits, roomy());
+    for (let i = 0; i < 2; i++) oldest.push(one, 1, 0);
+    expect([oldest.refuses(1), oldest.overflows(1)]).toEqual([false, true]);
+    // Larger than the whole queue: nothing that waits could make room for it.
+    expect(oldest.refuses(one.size * 2 + 1)).toBe(true);
   });
 });
 

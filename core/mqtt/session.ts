@@ -3,7 +3,7 @@ import type { ClientChanges } from './client-changes.ts';
 import { PACKET_IDENTIFIER_NOT_FOUND } from './codec/reason-codes.ts';
 import { PUBREL } from './codec/packet.ts';
 import type { Connection } from './connection.ts';
-import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, HELD, Inflight, UNSENT } from './inflight.ts';
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, COMMITTED, HELD, Inflight, UNSENT } from './inflight.ts';
 import { type BrokerJournal, type OutgoingRow, QUEUED } from './journal.ts';
 import type { MessageLedger } from './message-ledger.ts';
 import { type KeptBytes, MessageQueue, type QueuePolicy } from './message-queue.ts';
@@ -220,7 +220,7 @@ export class Session {
     const inflight = this.#inflight;
     const at = inflight?.find(packetId) ?? -1;
     if (connection === null || at < 0 || (inflight!.flagsAt(at) & HELD) === 0) return;
-    inflight!.setFlags(at, inflight!.flagsAt(at) & ~(HELD | UNSENT));
+    inflight!.setFlags(at, (inflight!.flagsAt(at) & ~(HELD | UNSENT)) | COMMITTED);
     this.#transmit(connection, inflight!, at);
   }
 
@@ -338,7 +338,7 @@ export class Session {
     this.#inflight ??= new Inflight(this.#parts.kept);
     // Whether it was sent is not known, so it is sent as if it was.
     const sent = flags | DUP_FLAG;
-    this.#inflight.add(packetId, state, sent | UNSENT, frame, order, subscriptionIds);
+    this.#inflight.add(packetId, state, sent | UNSENT | COMMITTED, frame, order, subscriptionIds);
     this.#lastId = packetId;
   }
 
@@ -442,6 +442,7 @@ export class Session {
     if (
       this.#durable &&
       inflight.stateAt(at) === AWAIT_PUBREC &&
+      (flags & COMMITTED) === 0 &&
       !connection.relaxed &&
       this.#parts.acks.pushMessage(this.#parts.journal!.mark(true), connection, inflight.idAt(at))
     ) {
@@ -465,8 +466,11 @@ export class Session {
   #pumpUnsent(connection: Connection, inflight: Inflight): boolean {
     for (let at = inflight.nextUnsent(); at >= 0; at = inflight.nextUnsent()) {
       if (inflight.stateAt(at) === AWAIT_PUBCOMP) {
-        inflight.setFlags(at, inflight.flagsAt(at) & ~UNSENT);
-        this.#sendPubrel(connection, inflight.idAt(at), 0);
+        const flags = inflight.flagsAt(at);
+        inflight.setFlags(at, flags & ~UNSENT);
+        const id = inflight.idAt(at);
+        if ((flags & COMMITTED) === 0) this.#sendPubrel(connection, id, 0);
+        else connection.sendAck(PUBREL_HEADER, id, 0);
       } else {
         if (inflight.count - inflight.unsent >= this.#window || !connection.makeRoom()) return false;
         this.#transmitNext(connection, inflight, at);

@@ -66,10 +66,7 @@ function subscribe(
   }
   const isNew = !session.subscriptions.has(filter);
   const subscription: Subscription = { ...request, subscriptionId };
-  if (
-    (isNew && session.subscriptions.size >= maxSubscriptions) ||
-    !router.subscribe(session, subscription)
-  ) {
+  if ((isNew && session.subscriptions.size >= maxSubscriptions) || !router.subscribe(session, subscription)) {
     counters.quotaExceeded++;
     return QUOTA_EXCEEDED;
   }
@@ -145,7 +142,11 @@ export function subscriptionOf({ filter, options, subscriptionId }: Subscription
 }
 
 /** SUBACK and UNSUBACK of a lasting session wait until what they promise is on disk. */
-function answer(context: BrokerContext, connection: Connection, packet: ReturnType<typeof encodePacket>): void {
+function answer(
+  context: BrokerContext,
+  connection: Connection,
+  packet: ReturnType<typeof encodePacket>,
+): void {
   const { journal } = connection.session!;
   if (journal === null || connection.relaxed) connection.send(packet);
   else context.acks.pushPacket(journal.mark(true), connection, packet);

@@ -87,7 +87,7 @@ type Loose<P, K extends PropertyKey> = P extends unknown ? Omit<P, K> & Partial<
 
 /** A packet as a test writes it: without properties, reason code 0 and plain subscription options. */
 export type LoosePacket =
-  | Loose<Exclude<Packet, SubscribePacket | ConnectPacket>, 'properties' | 'reasonCode'>
+  | Loose<Exclude<Packet, SubscribePacket | ConnectPacket>, 'properties' | 'reasonCode' | 'reasonCodes'>
   | ConnectPacket
   | (Loose<Omit<SubscribePacket, 'filters'>, 'properties'> & {
       type: 'subscribe';
@@ -259,8 +259,9 @@ export class BrokerBench {
   readonly clock = new ManualClock();
   readonly broker: Broker;
 
-  constructor(options: Partial<BrokerOptions> = {}) {
+  constructor(options: Partial<BrokerOptions> = {}, beforeStart: (broker: Broker) => void = () => undefined) {
     this.broker = new Broker({ clock: this.clock, log: silentLog, ...options });
+    beforeStart(this.broker);
     this.broker.start();
   }
 
