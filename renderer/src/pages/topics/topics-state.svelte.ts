@@ -7,6 +7,7 @@ import { SvelteSet } from 'svelte/reactivity';
 import type { TopicsDelta, TopicsSnapshot } from '../../../../core/contract/topics.ts';
 import { getClient } from '../../lib/station.svelte.ts';
 import { ancestorsOf, mergeNodes, sameShape, topicLines } from './topic-lines.ts';
+import { TopicSparks } from './topic-sparks.ts';
 
 /** As many as the contract takes. */
 const MOST_EXPANDED = 1_000;
@@ -22,6 +23,8 @@ class TopicsState {
   /** What waits until the pointer leaves; null while nothing does. */
   pending = $state.raw<TopicsSnapshot | null>(null);
   readonly expanded = new SvelteSet<string>();
+  /** Rows read it when their node changes. */
+  readonly sparks = new TopicSparks();
   /** What the shown lines were searched for. */
   #searched = $state('');
   lines = $derived(topicLines(this.shown, this.expanded, this.#searched !== ''));
@@ -89,6 +92,7 @@ class TopicsState {
           this.loaded = true;
           this.problem = null;
           this.pending = null;
+          this.sparks.take(snapshot.nodes);
           this.shown = snapshot;
         },
         delta: (delta) => this.#take(delta),
@@ -100,6 +104,7 @@ class TopicsState {
   }
 
   #take({ changed, replace, totalTopics }: TopicsDelta): void {
+    this.sparks.take(replace === null ? changed : replace.nodes);
     if (replace === null) {
       if (changed.length === 0) return;
       if (this.pending !== null) {
