@@ -30,6 +30,14 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
     ],
   },
   {
+    group: 'On the Topics page',
+    list: [
+      { keys: 'P', does: 'Open or close the publish panel' },
+      { keys: 'Ctrl Enter', does: 'Publish what is written' },
+      { keys: 'Space', does: 'Tick the retained message that is marked' },
+    ],
+  },
+  {
     group: 'In a tree',
     list: [
       { keys: '→', does: 'Open a level, then go into it' },
