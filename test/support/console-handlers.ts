@@ -8,6 +8,8 @@ import type { MqttListenerConfig, MqttListenerStatus } from '../../core/contract
 import type { RoleRow, UserRow } from '../../core/contract/security.ts';
 import type { Feed, Handlers } from '../../core/rpc/types.ts';
 import { ConsoleClients } from './console-clients.ts';
+import { madeUpTopics } from './console-topics.ts';
+import type { MadeUpTopicsOptions } from './console-topics.ts';
 import {
   checkListener,
   listenerStatus,
@@ -51,6 +53,7 @@ class Whole<T> {
 export function consoleHandlers(
   count: number,
   changesPerSecond: number,
+  topicOptions: MadeUpTopicsOptions = {},
 ): { handlers: Handlers; stop(): void } {
   const startedMs = Date.now() - 3_600_000 * 50;
   const clients = new ConsoleClients(count, Date.now());
@@ -182,7 +185,9 @@ export function consoleHandlers(
     return (what: string) => `${what}-${next++}`;
   })();
 
+  const topics = madeUpTopics(topicOptions);
   const answers: Partial<Handlers['methods']> = {
+    ...topics.methods,
     'station.info': () => ({
       name: 'North plant',
       version: '0.1.0',
@@ -354,7 +359,7 @@ export function consoleHandlers(
       ...Object.fromEntries(Object.keys(subscriptions).map((name) => [name, () => empty({})])),
       station: (_: unknown, dirty: () => void) => station.open(dirty),
       devices: () => empty({ devices: [] }),
-      topics: () => empty({ nodes: [], leftOut: {}, totalTopics: 0 }),
+      ...topics.subscriptions,
       coap: () => empty({ resources: [] }),
       listeners: (_: unknown, dirty: () => void) => listenersFeed.open(dirty),
       security: (_: unknown, dirty: () => void) => securityFeed.open(dirty),
@@ -383,5 +388,5 @@ export function consoleHandlers(
       },
     },
   };
-  return { handlers: handlers as unknown as Handlers, stop: () => clearInterval(timer) };
+  return { handlers: handlers as unknown as Handlers, stop: () => (clearInterval(timer), topics.stop()) };
 }

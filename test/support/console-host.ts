@@ -9,6 +9,7 @@ import { systemClock } from '../../core/base/clock.ts';
 import { createGateway } from '../../core/gateway/gateway.ts';
 import { createRpcHost } from '../../core/rpc/host.ts';
 import { consoleHandlers } from './console-handlers.ts';
+import type { MadeUpTopicsOptions } from './console-topics.ts';
 import type { Role } from '../../core/contract/roles.ts';
 
 export interface ConsoleHostOptions {
@@ -17,6 +18,7 @@ export interface ConsoleHostOptions {
   /** Clients whose figures change, per second. */
   changesPerSecond?: number;
   port?: number;
+  topics?: MadeUpTopicsOptions;
 }
 
 export interface ConsoleHost {
@@ -28,7 +30,7 @@ export interface ConsoleHost {
 const TOKENS: Record<Role, string> = { view: 'v'.repeat(43), operate: 'o'.repeat(43), admin: 'a'.repeat(43) };
 
 export async function startConsoleHost(options: ConsoleHostOptions): Promise<ConsoleHost> {
-  const made = consoleHandlers(options.clients ?? 10_000, options.changesPerSecond ?? 1_000);
+  const made = consoleHandlers(options.clients ?? 10_000, options.changesPerSecond ?? 1_000, options.topics);
   const rpcHost = createRpcHost(made.handlers, {
     clock: systemClock,
     log: silentLog,
