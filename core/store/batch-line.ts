@@ -63,6 +63,11 @@ export class BatchLine {
     if (!this.#fill.empty) this.#fill.urgent = true;
   }
 
+  /** The head can grow no more. */
+  get full(): boolean {
+    return this.#sealed.length > 0;
+  }
+
   /** What waits should be sent without lingering. */
   get urgent(): boolean {
     return this.#sealed.length > 0 || this.#fill.urgent;

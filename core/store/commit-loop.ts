@@ -9,6 +9,10 @@ import { workerUrl } from './worker-url.ts';
 
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 10_000;
+/** How long more may gather behind something that is waited for, as long as every turn of the event loop brings more. */
+const GATHER_AT_MOST_MS = 2;
+/** Some 150 readings: what the commit itself costs is then spread over enough of them. */
+const GATHERED_BYTES = 4_096;
 /** A new file that turns out damaged this soon says that the disk is at fault: no file after file. */
 const REPLACE_AT_MOST_EVERY_MS = 60_000;
 
@@ -46,6 +50,8 @@ export class CommitLoop {
   #retry: Timer | undefined;
   #linger: Timer | undefined;
   #soon: NodeJS.Immediate | undefined;
+  #gatheringSinceMs = 0;
+  #bytesSeen = 0;
   #draining: (() => void) | null = null;
 
   constructor(parts: LoopParts) {
@@ -80,11 +86,30 @@ export class CommitLoop {
   wake(): void {
     if (this.#state !== 'idle') return;
     if (this.#parts.line.urgent) {
-      // At the end of the turn: whatever the sockets brought in with it shares the commit.
-      this.#soon ??= setImmediate(() => this.#post());
+      this.#gather();
     } else {
       this.#linger ??= this.#parts.clock.after(this.#parts.lingerMs, () => this.#post());
     }
+  }
+
+  /**
+   * At the end of the turn: whatever the sockets brought in with it shares the commit. When that was more than one
+   * thing, many wait, and the next turn is likely to bring more of them: a commit for 30 messages costs nearly what
+   * one for 300 does. A turn that brings nothing ends it, so that one client alone never waits for others.
+   */
+  #gather(): void {
+    if (this.#soon !== undefined) return;
+    this.#gatheringSinceMs = this.#parts.clock.monotonic();
+    this.#bytesSeen = this.#parts.line.bytes;
+    this.#soon = setImmediate(() => this.#gathered());
+  }
+
+  #gathered(): void {
+    const { line, clock } = this.#parts;
+    const more = line.bytes !== this.#bytesSeen && line.bytes < GATHERED_BYTES;
+    if (!more || clock.monotonic() - this.#gatheringSinceMs >= GATHER_AT_MOST_MS) return this.#post();
+    this.#bytesSeen = line.bytes;
+    this.#soon = setImmediate(() => this.#gathered());
   }
 
   maintain(nowMs: number): void {
@@ -179,7 +204,7 @@ export class CommitLoop {
     this.#attempts = 0;
     this.#parts.onCommitted(sequence, readings);
     if (line.empty) this.#drained();
-    else if (line.urgent || this.#draining !== null) this.#post();
+    else if (line.full || this.#draining !== null) this.#post();
     else this.wake();
   }
 
