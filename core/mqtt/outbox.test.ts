@@ -137,7 +137,7 @@ describe('Outbox', () => {
     }
   });
 
-  it('sets a topic alias once and sends the topic empty from then on [MQTT-3.3.2-7]', () => {
+  it('sets a topic alias once and sends the topic empty from then on, never above the maximum [MQTT-3.3.2-11]', () => {
     const outbox = new Outbox(new BufferPool());
     const receiver = anyone(5, { aliases: new OutboundAliases(2) });
     const send = (topic: string) => {
