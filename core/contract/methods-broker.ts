@@ -98,14 +98,15 @@ export const brokerMethods = {
   'certificates.export': method<{ pem: string }>()('view', v.object({ id: certificateId })),
 
   'security.list': method<SecuritySnapshot>()('admin', none),
-  /** Adds or changes a user. @throws `security.unknown_role`, `security.too_many` */
+  /** Adds or changes a user. @throws `security.unknown_role`, `security.too_many`, `security.bad_name`, `security.bad_password` */
   'security.putUser': method<UserRow>()('admin', userInput),
   /** Its connections are closed. @throws `security.unknown_user` */
   'security.removeUser': method<{ removed: true }>()('admin', v.object({ name: userName })),
-  /** @throws `security.bad_filter` */
+  /** @throws `security.bad_filter`, `security.too_many` */
   'security.putRole': method<RoleRow>()('admin', roleInput),
   /** @throws `security.role_in_use`, `security.unknown_role` */
   'security.removeRole': method<{ removed: true }>()('admin', v.object({ name: roleName })),
+  /** @throws `security.unknown_role` */
   'security.setAnonymousRole': method<SecuritySnapshot>()('admin', v.object({ role: v.nullable(roleName) })),
   'security.test': method<AccessTest>()('admin', accessTestInput),
 } as const;
