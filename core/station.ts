@@ -18,7 +18,7 @@ import type { Gateway, ListeningGateway } from './gateway/gateway.ts';
 import { createRpcHost } from './rpc/host.ts';
 import type { RpcHost } from './rpc/host.ts';
 import type { HostTransport } from './rpc/types.ts';
-import { createBrokerParts, stopBroker } from './station/broker-parts.ts';
+import { createBrokerParts, startBroker, stopBroker } from './station/broker-parts.ts';
 import type { BrokerParts } from './station/broker-parts.ts';
 import { CoapDesk } from './station/coap-desk.ts';
 import { collectStatus } from './station/collect.ts';
@@ -26,6 +26,7 @@ import { consoleFolder } from './station/console-folder.ts';
 import { createHandlers } from './station/handlers.ts';
 import { Intake } from './station/intake.ts';
 import { allListeners, ListenerBoard } from './station/listeners.ts';
+import { metricsOf } from './station/metrics-source.ts';
 import type { StationOptions } from './station/options.ts';
 import { StatusBoard } from './station/status.ts';
 import { Record } from './store/record.ts';
@@ -130,7 +131,7 @@ export class Station {
     const hub = new ReadingsHub({ values: registry });
     const intake = new Intake({ telemetry, registry, hub, topics, record });
     const brokerParts = createBrokerParts({ options: this.#options, record, intake, clock, logFor });
-    const { broker, mqttAccess, mqttListeners } = brokerParts;
+    const { mqttListeners } = brokerParts;
     const endpoint = new CoapEndpoint({ clock, log: logFor('coap') });
     const desk = new CoapDesk({ endpoint, registry, intake, store: record, clock, log: logFor('coap') });
     desk.load(catalog.resources);
@@ -164,6 +165,7 @@ export class Station {
       clock,
       consoleFolder: consoleFolder(),
       allowedNames: [hostname()],
+      metrics: () => metricsOf(running, this.#startedMs),
     });
     const listening = [
       record.statusChanged.on(() => status.touch()),
@@ -203,11 +205,10 @@ export class Station {
   }
 
   async #listen(running: Running): Promise<void> {
-    const { record, broker, mqttListeners, endpoint, desk, status, gateway, listeners } = running;
+    const { record, endpoint, desk, status, gateway, listeners } = running;
     const { coap, http } = this.#options;
-    broker.start();
     await Promise.all([
-      mqttListeners.start(),
+      startBroker(running),
       listeners.open('coap', coap, async () => ({
         address: await endpoint.start(coap),
         close: () => endpoint.stop(),

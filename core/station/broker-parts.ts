@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import { Broker } from '../mqtt/broker.ts';
 import { ADMINISTRATIVE_ACTION } from '../mqtt/codec/reason-codes.ts';
 import type { BrokerOptions } from '../mqtt/options.ts';
+import { SysTree } from '../mqtt/sys-tree.ts';
 import type { Record } from '../store/record.ts';
 import { BrokerDesk } from './broker-desk.ts';
 import { brokerJournal, keptBrokerState } from './broker-journal.ts';
@@ -15,6 +16,8 @@ import { MqttListeners } from './mqtt-listeners.ts';
 import type { StationOptions } from './options.ts';
 import { RetainedDesk } from './retained-desk.ts';
 import { SavedPublishes } from './saved-publishes.ts';
+import { sysNumbers } from './sys-numbers.ts';
+import { VERSION } from '../version.ts';
 
 export interface BrokerParts {
   broker: Broker;
@@ -24,6 +27,7 @@ export interface BrokerParts {
   brokerDesk: BrokerDesk;
   retainedDesk: RetainedDesk;
   publishes: SavedPublishes;
+  sys: SysTree;
   /** What they hear of each other; ended by `stopBroker`. */
   wires: Unsubscribe[];
 }
@@ -73,6 +77,13 @@ export function createBrokerParts(parts: {
     brokerDesk: new BrokerDesk(broker),
     retainedDesk: new RetainedDesk({ store: broker.retained, clock }),
     publishes: new SavedPublishes(folder, logFor('station')),
+    sys: new SysTree({
+      clock,
+      version: VERSION,
+      read: () => sysNumbers(broker),
+      publish: (topic, value) =>
+        void broker.publish({ topic, payload: Buffer.from(value), retain: true, silent: true }),
+    }),
     wires: [
       record.committed.on((sequence) => broker.release(sequence)),
       mqttAccess.changed.on(() => {
@@ -86,8 +97,16 @@ export function createBrokerParts(parts: {
   };
 }
 
+/** Takes clients in, where the listeners can be opened. */
+export async function startBroker({ broker, mqttListeners, sys }: BrokerParts): Promise<void> {
+  broker.start();
+  sys.start();
+  await mqttListeners.start();
+}
+
 /** Clients are told that the station goes; then the ports are free. */
-export async function stopBroker({ broker, mqttListeners, retainedDesk }: BrokerParts): Promise<void> {
+export async function stopBroker({ broker, mqttListeners, retainedDesk, sys }: BrokerParts): Promise<void> {
+  sys.stop();
   retainedDesk.stop();
   broker.stop();
   await mqttListeners.stop();
