@@ -14,7 +14,7 @@ import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import { NEVER_EXPIRES, type WillRow } from './journal.ts';
 import type { Admission, ConnectRequest, ConnectVerdict, Refusal } from './options.ts';
-import type { ClientLimits } from './origin.ts';
+import { type ClientLimits, HOST_PROFILE } from './origin.ts';
 import { willRow } from './wills.ts';
 
 /** What was made of CONNECT: its will, and what goes back in CONNACK. */
@@ -72,7 +72,8 @@ function receiveConnect(context: BrokerContext, connection: Connection, packet: 
     protocolLevel,
     origin,
   };
-  if (properties.authMethod !== undefined)
+  if (origin.profile === HOST_PROFILE) accept(context, connection, packet, { username: null }, extras);
+  else if (properties.authMethod !== undefined)
     exchange(context, connection, packet, request, extras, properties.authMethod);
   else authenticate(context, connection, packet, request, extras);
 }
@@ -151,7 +152,8 @@ function accept(
   const asked = askedExpiry(packet);
   const expirySeconds = Math.min(asked, limits.maxSessionExpirySeconds);
   const { session, present } = sessions.open(clientId, cleanStart, admission.username, limits);
-  counters.connectionsAccepted++;
+  session.hidden = connection.origin.profile === HOST_PROFILE;
+  if (!session.hidden) counters.connectionsAccepted++;
   const serverKeepAlive = protocolLevel === 5 ? limits.serverKeepAliveSeconds : 0;
   const keepAliveSeconds = serverKeepAlive > 0 ? serverKeepAlive : packet.keepAliveSeconds;
   const { maximumPacketBytes = Infinity, topicAliasMaximum = 0, receiveMaximum = 65_535 } = properties;

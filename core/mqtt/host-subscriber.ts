@@ -4,7 +4,7 @@ import { decodePacket } from './codec/decode.ts';
 import { encodePacket } from './codec/encode.ts';
 import type { Packet, PublishPacket } from './codec/packet.ts';
 import { encodeProperties } from './codec/properties.ts';
-import { LOCAL_PROFILE, type ListenerProfile } from './origin.ts';
+import { HOST_PROFILE } from './origin.ts';
 import { PacketReader } from './packet-reader.ts';
 import type { Sink } from './sink.ts';
 import type { InboundPublish, Qos } from './types.ts';
@@ -16,9 +16,6 @@ export interface HostSubscription {
   /** Name for logs; several may have the same one. */
   clientId?: string;
 }
-
-/** The station's own subscribers come in here, and may read everything. */
-export const HOST_PROFILE: ListenerProfile = { ...LOCAL_PROFILE, id: 'station', acknowledge: 'received' };
 
 /** Larger than anything that a client may send. */
 const MAX_PACKET_BYTES = 268_435_455;

@@ -64,3 +64,6 @@ export const LOCAL_PROFILE: ListenerProfile = {
   certificateUser: 'none',
   limits: {},
 };
+
+/** The station's own subscribers come in by this one. They may read everything and are not shown among the clients. */
+export const HOST_PROFILE: ListenerProfile = { ...LOCAL_PROFILE, id: 'station', acknowledge: 'received' };

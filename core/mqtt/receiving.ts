@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { CLIENT_DISCONNECT_CODES } from './codec/legal-codes.ts';
 import { MalformedPacket } from './codec/malformed.ts';
 import { type DisconnectPacket, type Packet, PUBACK, PUBCOMP, PUBREC, PUBREL } from './codec/packet.ts';
 import {
@@ -88,7 +89,7 @@ function receiveDisconnect(
 ): void {
   const session = connection.session!;
   const { sessionExpirySeconds } = properties;
-  if (properties.serverReference !== undefined || reasonCode === 0x8b)
+  if (properties.serverReference !== undefined || !CLIENT_DISCONNECT_CODES.has(reasonCode))
     throw new MalformedPacket('protocol', 'A DISCONNECT that only a server sends.');
   if (sessionExpirySeconds !== undefined) {
     if (sessionExpirySeconds > 0 && session.record.expirySeconds === 0) {

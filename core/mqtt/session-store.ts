@@ -127,7 +127,7 @@ export class SessionStore {
     const { clock, wheel, counters, publishWill } = this.#parts;
     const nowMs = clock.now();
     if (endsMs(session) <= nowMs) {
-      counters.expiredSessions++;
+      if (session.lasting) counters.expiredSessions++;
       this.remove(session);
       return;
     }

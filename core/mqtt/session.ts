@@ -12,17 +12,16 @@ import { PacketIdSet } from './packet-id-set.ts';
 import type { PendingAcks } from './pending-acks.ts';
 import type { PublishFrame } from './publish-frame.ts';
 import type { RetainedMessage } from './retained-tree.ts';
+import { RetainedWaiting } from './retained-waiting.ts';
 import { SessionDeadline } from './session-deadline.ts';
 import { SessionRecord } from './session-record.ts';
+import { SessionRows } from './session-rows.ts';
 import type { Subscription } from './subscription.ts';
 import type { BrokerCounters, Qos } from './types.ts';
 
 export const RETAIN_FLAG = 1;
 export const DUP_FLAG = 8;
 const PUBREL_HEADER = (PUBREL << 4) | 2;
-
-/** Retained messages that may wait for one client; more come from subscribing to everything again and again. */
-const MAX_RETAINED_WAITING = 250_000;
 
 /** What all sessions of one broker share. */
 export interface SessionParts {
@@ -65,12 +64,10 @@ export class Session {
   #window: number;
   #inflight: Inflight | null = null;
   #queue: MessageQueue | null = null;
-  #retained: { message: RetainedMessage; qos: Qos; subscriptionIds: readonly number[] | null }[] | null =
-    null;
-  #retainedNext = 0;
+  #retained: RetainedWaiting | null = null;
   #lasting = false;
-  /** Whether its rows are in the journal. */
-  #durable = false;
+  /** While it is lasting, and there is a journal. */
+  #rows: SessionRows | null = null;
   #ended = false;
   #lastId = 0;
 
@@ -97,7 +94,7 @@ export class Session {
 
   /** Its journal, while it is lasting. */
   get journal(): BrokerJournal | null {
-    return this.#durable ? this.#parts.journal : null;
+    return this.#rows === null ? null : this.#rows.journal;
   }
 
   get inflight(): Inflight | null {
@@ -110,13 +107,13 @@ export class Session {
 
   /** Retained messages that wait to be sent. */
   get retainedWaiting(): number {
-    return this.#retained === null ? 0 : this.#retained.length - this.#retainedNext;
+    return this.#retained?.size ?? 0;
   }
 
   /** Whether something waits for room on the connection. */
   get hasWaiting(): boolean {
     return (
-      this.#retained !== null ||
+      (this.#retained !== null && this.#retained.size > 0) ||
       (this.#queue !== null && this.#queue.size > 0) ||
       (this.#inflight !== null && this.#inflight.unsent > 0)
     );
@@ -124,27 +121,24 @@ export class Session {
 
   /** A new expiry (v5 §3.1.2.11.2). With 0 the session ends with its connection, and its rows go at once. */
   setExpiry(seconds: number): void {
-    this.record.expirySeconds = seconds;
-    this.#lasting = seconds > 0;
-    const { journal } = this.#parts;
-    if (journal === null) return;
-    if (this.#lasting) this.#durable = true;
-    else if (this.#durable) this.#leaveJournal(journal);
+    this.restoreExpiry(seconds);
+    if (seconds === 0) this.#leaveJournal();
     this.putRow();
   }
 
-  /** The same for a session whose rows are there already. */
+  /** The same for a session whose rows are as they should be. */
   restoreExpiry(seconds: number): void {
     this.record.expirySeconds = seconds;
     this.#lasting = seconds > 0;
-    this.#durable = this.#lasting && this.#parts.journal !== null;
+    const { journal, ledger } = this.#parts;
+    if (this.#lasting && journal !== null) this.#rows ??= new SessionRows(this.serial, journal, ledger!);
   }
 
   /** Writes its row as it is now: when it is lasting, or has a will to be published after a crash. */
   putRow(): void {
     const { journal } = this.#parts;
     if (journal === null) return;
-    if (this.#durable || this.record.will !== null) {
+    if (this.#rows !== null || this.record.will !== null) {
       journal.putSession(this.record.row(this));
       this.record.hasRow = true;
     } else if (this.record.hasRow) {
@@ -196,11 +190,7 @@ export class Session {
     if (this.#ended) return;
     this.touch();
     const kept = frame.keep();
-    let order = 0;
-    if (this.#durable) {
-      order = this.#parts.ledger!.nextOrder();
-      this.#parts.ledger!.hold(kept);
-    }
+    const order = this.#rows?.hold(kept) ?? 0;
     if (sends) {
       this.#send(connection, kept, qos, flags, order, subscriptionIds);
       return;
@@ -211,7 +201,7 @@ export class Session {
       this.#drop();
     }
     queue.push(kept, qos, flags, order, subscriptionIds);
-    if (order > 0) this.#putOutgoing(order, kept.messageId, qos, QUEUED, 0, flags, subscriptionIds);
+    this.#rows?.put(order, kept, qos, QUEUED, 0, flags, subscriptionIds);
   }
 
   /** The row of an outgoing message is committed: it goes out, if it still has to. */
@@ -227,10 +217,9 @@ export class Session {
   /** The session is over: what it kept is given up, and nothing is taken any more. */
   end(): void {
     this.#ended = true;
-    const { journal } = this.#parts;
     this.record.will = null;
     this.#lasting = false;
-    if (this.#durable) this.#leaveJournal(journal!);
+    this.#leaveJournal();
     this.putRow();
     this.#inflight?.clear();
     while (this.#queue !== null && this.#queue.size > 0) this.#queue.shift();
@@ -244,11 +233,8 @@ export class Session {
     subscriptionIds: readonly number[] | null,
   ): void {
     if (messages.length === 0) return;
-    this.#retained ??= [];
-    for (const message of messages) {
-      if (this.#retained.length >= MAX_RETAINED_WAITING) this.#drop();
-      else this.#retained.push({ message, qos, subscriptionIds });
-    }
+    this.#retained ??= new RetainedWaiting();
+    this.#drop(this.#retained.add(messages, qos, subscriptionIds));
   }
 
   /**
@@ -259,7 +245,7 @@ export class Session {
     const { connection } = this;
     if (connection === null) return;
     if (this.#inflight !== null && !this.#pumpUnsent(connection, this.#inflight)) return;
-    if (this.#retained !== null && !this.#pumpRetained(connection)) return;
+    if (this.#retained !== null && !this.#pumpRetained(connection, this.#retained)) return;
     const queue = this.#queue;
     if (queue === null || queue.size === 0) return;
     this.touch();
@@ -290,11 +276,7 @@ export class Session {
     if (state === AWAIT_PUBACK) return false;
     if (state === AWAIT_PUBREC) {
       const order = inflight!.orderAt(at);
-      const frame = inflight!.frameAt(at);
-      if (order > 0) {
-        this.#putOutgoing(order, 0, 2, AWAIT_PUBCOMP, id, 0, null);
-        this.#parts.ledger!.letGo(frame!);
-      }
+      if (order > 0) this.#rows!.received(order, inflight!.frameAt(at)!, id);
       inflight!.received(at);
     }
     this.#sendPubrel(this.connection!, id, state === 0 ? PACKET_IDENTIFIER_NOT_FOUND : 0);
@@ -309,14 +291,14 @@ export class Session {
   /** A QoS 2 message with this id was taken in. */
   takeIn(id: number): void {
     (this.received ??= new PacketIdSet()).add(id);
-    if (this.#durable) this.#parts.journal!.addIncoming(this.serial, id);
+    this.#rows?.journal.addIncoming(this.serial, id);
   }
 
   /** PUBREL came: the id is free. False when it was not taken in. */
   release(id: number): boolean {
     if (this.received?.has(id) !== true) return false;
     this.received.delete(id);
-    if (this.#durable) this.#parts.journal!.removeIncoming(this.serial, id);
+    this.#rows?.journal.removeIncoming(this.serial, id);
     return true;
   }
 
@@ -346,32 +328,9 @@ export class Session {
     if (this.#lasting) (this.received ??= new PacketIdSet()).add(id);
   }
 
-  /** Every row of a message on its way, with the message where it is still needed. */
+  /** See `SessionRows.forEach`. */
   forEachOutgoing(visit: (row: OutgoingRow, frame: PublishFrame | null) => void): void {
-    const session = this.serial;
-    const inflight = this.#inflight;
-    inflight?.forEach((at) => {
-      const order = inflight.orderAt(at);
-      if (order === 0) return;
-      const frame = inflight.frameAt(at);
-      const state = inflight.stateAt(at);
-      const row: OutgoingRow = {
-        order,
-        session,
-        message: frame?.messageId ?? 0,
-        qos: state === AWAIT_PUBACK ? 1 : 2,
-        state,
-        packetId: inflight.idAt(at),
-        flags: inflight.flagsAt(at) & RETAIN_FLAG,
-        subscriptionIds: inflight.subscriptionIdsAt(at),
-      };
-      visit(row, frame);
-    });
-    this.#queue?.forEach(Infinity, (frame, qos, flags, order, subscriptionIds) => {
-      if (order === 0) return;
-      const message = frame.messageId;
-      visit({ order, session, message, qos, state: QUEUED, packetId: 0, flags, subscriptionIds }, frame);
-    });
+    this.#rows?.forEach(this.#inflight, this.#queue, visit);
   }
 
   #answered(id: number, wanted: number): boolean {
@@ -385,26 +344,19 @@ export class Session {
   }
 
   #finish(inflight: Inflight, at: number): void {
-    const order = inflight.orderAt(at);
-    if (order > 0) {
-      const frame = inflight.frameAt(at);
-      this.#parts.journal!.removeOutgoing(order);
-      if (frame !== null) this.#parts.ledger!.letGo(frame);
-    }
+    this.#rows?.remove(inflight.orderAt(at), inflight.frameAt(at));
     inflight.finish(at);
   }
 
   /** Takes the message that waits longest out of the queue, and its row with it. */
   #shift(queue: MessageQueue): void {
     const { order } = queue;
-    const frame = queue.shift();
-    if (order === 0) return;
-    this.#parts.journal!.removeOutgoing(order);
-    this.#parts.ledger!.letGo(frame);
+    this.#rows?.remove(order, queue.shift());
   }
 
   #hasWindow(): boolean {
-    return this.#inflight === null || this.#inflight.count < this.#window;
+    const inflight = this.#inflight;
+    return inflight === null || (inflight.count < this.#window && inflight.unsent === 0);
   }
 
   #queueOf(): MessageQueue {
@@ -431,7 +383,7 @@ export class Session {
       if (!connection.sendPublish(frame, qos, id, flags, subscriptionIds)) inflight.finish(inflight.find(id));
       return;
     }
-    if (order > 0) this.#putOutgoing(order, frame.messageId, qos, state, id, flags, subscriptionIds);
+    if (order > 0) this.#rows!.put(order, frame, qos, state, id, flags, subscriptionIds);
     inflight.add(id, state, flags | UNSENT, frame, order, subscriptionIds);
     this.#transmitNext(connection, inflight, inflight.find(id));
   }
@@ -440,11 +392,11 @@ export class Session {
   #transmitNext(connection: Connection, inflight: Inflight, at: number): void {
     const flags = inflight.flagsAt(at);
     if (
-      this.#durable &&
+      this.#rows !== null &&
       inflight.stateAt(at) === AWAIT_PUBREC &&
       (flags & COMMITTED) === 0 &&
       !connection.relaxed &&
-      this.#parts.acks.pushMessage(this.#parts.journal!.mark(true), connection, inflight.idAt(at))
+      this.#parts.acks.pushMessage(this.#rows.journal.mark(true), connection, inflight.idAt(at))
     ) {
       inflight.setFlags(at, flags | HELD);
       return;
@@ -480,8 +432,9 @@ export class Session {
   }
 
   #sendPubrel(connection: Connection, id: number, reasonCode: number): void {
-    if (!this.#durable || connection.relaxed) connection.sendAck(PUBREL_HEADER, id, reasonCode);
-    else this.#parts.acks.push(this.#parts.journal!.mark(true), connection, PUBREL_HEADER, id, reasonCode);
+    const rows = this.#rows;
+    if (rows === null || connection.relaxed) connection.sendAck(PUBREL_HEADER, id, reasonCode);
+    else this.#parts.acks.push(rows.journal.mark(true), connection, PUBREL_HEADER, id, reasonCode);
   }
 
   /** Next free packet id, 1 to 65,535 (MQTT-2.3.1-4). The window is at most 65,535, so there always is one. */
@@ -492,73 +445,36 @@ export class Session {
   }
 
   /** False while retained messages are left. */
-  #pumpRetained(connection: Connection): boolean {
-    const waiting = this.#retained!;
+  #pumpRetained(connection: Connection, waiting: RetainedWaiting): boolean {
     const nowMs = this.#parts.clock.now();
-    while (this.#retainedNext < waiting.length) {
-      const { message, qos, subscriptionIds } = waiting[this.#retainedNext]!;
+    for (let { first } = waiting; first !== undefined; { first } = waiting) {
+      const { message, qos, subscriptionIds } = first;
       const { frame } = message;
       if (frame !== null && !frame.expired(nowMs)) {
         const lower = qos < frame.qos ? qos : frame.qos;
         if (!connection.makeRoom() || (lower > 0 && !this.#hasWindow())) return false;
         if (lower === 0) connection.sendPublish(frame, 0, 0, RETAIN_FLAG, subscriptionIds);
-        else this.#send(connection, frame, lower, RETAIN_FLAG, this.#orderFor(frame), subscriptionIds);
+        else {
+          const order = this.#rows?.hold(frame) ?? 0;
+          this.#send(connection, frame, lower, RETAIN_FLAG, order, subscriptionIds);
+        }
       }
-      this.#retainedNext++;
+      waiting.shift();
     }
-    this.#retained = null;
-    this.#retainedNext = 0;
     return true;
   }
 
-  /** A row order for a kept frame that this session waits for from now on; 0 without a journal. */
-  #orderFor(frame: PublishFrame): number {
-    if (!this.#durable) return 0;
-    this.#parts.ledger!.hold(frame);
-    return this.#parts.ledger!.nextOrder();
-  }
-
-  #putOutgoing(
-    order: number,
-    message: number,
-    qos: Qos,
-    state: number,
-    packetId: number,
-    flags: number,
-    subscriptionIds: readonly number[] | null,
-  ): void {
-    this.#parts.journal!.putOutgoing({
-      order,
-      session: this.serial,
-      message,
-      qos,
-      state,
-      packetId,
-      flags: flags & RETAIN_FLAG,
-      subscriptionIds,
-    });
-  }
-
-  /** The session is over, or ends with its connection from now on: its rows go, and the messages that only it needed. */
-  #leaveJournal(journal: BrokerJournal): void {
-    const ledger = this.#parts.ledger!;
-    this.#durable = false;
-    this.#inflight?.forEach((at) => {
-      const frame = this.#inflight!.frameAt(at);
-      if (this.#inflight!.orderAt(at) > 0 && frame !== null) ledger.letGo(frame);
-      this.#inflight!.setOrder(at, 0);
-    });
-    this.#queue?.forEach(Infinity, (frame, _qos, _flags, order) => {
-      if (order > 0) ledger.letGo(frame);
-    });
-    this.#queue?.forgetOrders();
-    journal.removeSession(this.serial);
+  #leaveJournal(): void {
+    const rows = this.#rows;
+    if (rows === null) return;
+    this.#rows = null;
+    rows.leave(this.#inflight, this.#queue);
     this.record.hasRow = false;
   }
 
-  #drop(): void {
-    this.#parts.counters.droppedOut++;
-    this.record.dropped++;
+  #drop(messages = 1): void {
+    this.#parts.counters.droppedOut += messages;
+    this.record.dropped += messages;
     this.touch();
   }
 }
