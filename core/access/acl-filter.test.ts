@@ -66,7 +66,7 @@ describe('filters and filters', () => {
     ['$SYS/#', '$SYS/broker/+', true],
     ['#', '#', true],
     ['+/#', '#', true],
-  ])('[MQTT-4.7.1-2] [MQTT-4.7.2-1] %s covers %s: %s', (rule, wanted, expected) => {
+  ])('[MQTT-4.7.2-1] %s covers %s: %s', (rule, wanted, expected) => {
     expect(covers(split(rule), split(wanted))).toBe(expected);
   });
 });

@@ -114,10 +114,24 @@ describe('users', () => {
     const put = (input: object): Promise<string> =>
       codeOf(() => access.putUser({ name: 'ann', roles: [], ...input }));
     expect(await put({ roles: ['nobody'] })).toBe('security.unknown_role');
-    expect(await put({ name: 'a\u202eb' })).toBe('security.bad_name');
+    for (const name of ['a\u202eb', 'a\uff0fb', '\uff03', 'a\u00a0', '\u00ad']) {
+      expect([name, await put({ name })]).toEqual([name, 'security.bad_name']);
+    }
     expect(await put({ password: 'eight\u0000888' })).toBe('security.bad_password');
     expect(await codeOf(() => access.removeUser('eve'))).toBe('security.unknown_user');
     expect([changes, access.hasUsers(), readdirSync(bench.folder)]).toEqual([0, false, []]);
+  });
+
+  it('are found under their name however it is composed', async () => {
+    const { access } = bench;
+    const decomposed = 'Zu\u0308rich';
+    expect(await access.putUser({ name: decomposed, roles: [] })).toMatchObject({ name: 'Z\u00fcrich' });
+    access.putRole({ name: 'all', rules: [allow('#')] });
+    await access.putUser({ name: 'Z\u00fcrich', roles: ['all'] });
+    expect(access.snapshot().users).toHaveLength(1);
+    expect(access.test({ user: decomposed, action: 'publish', topic: 'a' }).allowed).toBe(true);
+    access.removeUser(decomposed);
+    expect(access.hasUsers()).toBe(false);
   });
 
   it('number at most 1,000', async () => {

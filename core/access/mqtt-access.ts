@@ -30,7 +30,16 @@ import { SignIn } from './sign-in.ts';
 import type { SignInCounters } from './sign-in.ts';
 import type { ScramExchange, SignInRequest, Verdict } from './sign-in-types.ts';
 import { isTopicFilter, isTopicName } from './acl-filter.ts';
-import { checkUser, makePassword, mustLeave, userOf, userRow, withoutUser, withUser } from './users.ts';
+import {
+  checkUser,
+  keptName,
+  makePassword,
+  mustLeave,
+  userOf,
+  userRow,
+  withoutUser,
+  withUser,
+} from './users.ts';
 import type { UserInput } from './users.ts';
 
 export interface AccessParts {
@@ -138,7 +147,8 @@ export class MqttAccess {
   }
 
   /** @throws CodedError `security.unknown_user`, `access.unwritable` */
-  removeUser(name: string): void {
+  removeUser(asked: string): void {
+    const name = keptName(asked);
     this.#adopt(withoutUser(this.#state, name));
     this.#signIn.forget(name);
     this.revoked.emit(name);
@@ -168,7 +178,8 @@ export class MqttAccess {
     action: 'publish' | 'subscribe';
     topic: string;
   }): AccessTest {
-    const { action, user } = input;
+    const { action } = input;
+    const user = input.user === null ? null : keptName(input.user);
     const topic = action === 'publish' ? input.topic : input.topic.replace(/^\$share\/[^/]+\//, '');
     const valid = action === 'publish' ? isTopicName(topic) : isTopicFilter(topic);
     if (!valid) return { allowed: false, role: null, rule: null };

@@ -20,11 +20,20 @@ export interface UserInput {
   publishRate?: number | undefined;
 }
 
+/** The form in which a name is kept and looked up. */
+export function keptName(name: string): string {
+  return saslPrep(name) ?? name;
+}
+
 /** What is checked before the work of hashing is done, and again after it. Returns the name as it is kept. */
 export function checkUser(state: AccessState, input: UserInput): string {
-  const name = saslPrep(input.name);
-  if (name === null || name === '') {
-    throw new CodedError('security.bad_name', 'This user name has characters that no device could send.');
+  const name = keptName(input.name);
+  // Looked at again: NFKC makes a slash of a full-width one, and spaces of other spaces.
+  if (saslPrep(input.name) === null || name === '' || name !== name.trim() || /[+#/]/.test(name)) {
+    throw new CodedError(
+      'security.bad_name',
+      'A user name has no wildcards, slashes, control characters or spaces around it.',
+    );
   }
   for (const role of input.roles) checkRole(state, role);
   if (state.users.length >= MAX_USERS && userOf(state, name) === undefined) {
