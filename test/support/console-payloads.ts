@@ -36,7 +36,13 @@ function wire(step: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** Milliseconds of now as a varint in hex. */
+function varint(value: bigint): string {
+  return value < 128n ? byte(Number(value)) : byte(Number(value & 127n) | 128) + varint(value >> 7n);
+}
+
 function sparkplug(step: number): Uint8Array {
+  const stamp = varint(BigInt(Date.now()));
   const metric = (name: string, alias: number, type: number, value: string): string => {
     const label = Buffer.from(name);
     const body =
@@ -45,7 +51,7 @@ function sparkplug(step: number): Uint8Array {
       label.toString('hex') +
       '10' +
       byte(alias) +
-      '18b0cfad8a85d02f' +
+      `18${stamp}` +
       '20' +
       byte(type) +
       value;
@@ -54,7 +60,7 @@ function sparkplug(step: number): Uint8Array {
   const float = Buffer.alloc(4);
   float.writeFloatLE(wave(step, 21.5, 1.5));
   return hex(
-    '08b0cfad8a85d02f' +
+    `08${stamp}` +
       metric('Line/Temperature', 1, 9, `65${float.toString('hex')}`) +
       metric('Line/Count', 2, 3, '50fbffffff0f') +
       metric('Line/Running', 3, 11, '7001') +

@@ -1,7 +1,7 @@
 /** CBOR (RFC 8949) as a tree in the manner of its diagnostic notation: tags, byte strings and key types are kept. */
 import { Tokenizer, Type } from 'cborg';
 import type { Token } from 'cborg';
-import { Budget, container, decodeWith, Fault, hexOf, leaf, numberText } from './tree.ts';
+import { Budget, container, decodeWith, Fault, floatText, hexOf, leaf, numberText } from './tree.ts';
 import type { Decoded, TreeNode } from './tree.ts';
 
 /** Registered tags (IANA, RFC 8949 §3.4, RFC 9164, RFC 8746) that a device is likely to send. */
@@ -121,7 +121,8 @@ function scalar(key: string | null, token: Token): TreeNode {
   if (Type.equals(type, Type.string)) return leaf(key, 'text', token.value as string);
   if (Type.equals(type, Type.float)) {
     const width = { 3: 'half', 5: 'single', 9: 'double' }[token.encodedLength ?? 0] ?? '';
-    return leaf(key, 'number', numberText(token.value as number), width === '' ? '' : `${width} float`);
+    const text = (width === 'single' ? floatText : numberText)(token.value as number);
+    return leaf(key, 'number', text, width === '' ? '' : `${width} float`);
   }
   return leaf(key, 'word', type.name);
 }

@@ -10,6 +10,7 @@ import { decodeMsgpack } from './msgpack.ts';
 import { decodeProtobufWire } from './protobuf-wire.ts';
 import { decodeSparkplug } from './sparkplug.ts';
 import { resolveSenml } from './senml.ts';
+import { floatText } from './tree.ts';
 import type { TreeNode } from './tree.ts';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -41,6 +42,15 @@ it('agrees with JSON.parse about every text', () => {
       expect(JSON.parse(printJson(tree!))).toEqual(JSON.parse(text));
     }),
   );
+});
+
+it('writes single floats as short as they are exact', () => {
+  fc.assert(
+    fc.property(fc.float({ noNaN: true }), (value) => {
+      expect(Math.fround(Number(floatText(value)))).toBe(value);
+    }),
+  );
+  expect(decodeCbor(hex('fa41a8cccd')).tree).toMatchObject({ text: '21.1', note: 'single float' });
 });
 
 it('stops at a depth that no stack could follow', () => {

@@ -2,7 +2,7 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { readerFault, readUnknown } from './protobuf-wire.ts';
 import type { ProtoField, ProtoTypes } from './protobuf-types.ts';
-import { Budget, container, decodeWith, Fault, hexOf, leaf, numberText } from './tree.ts';
+import { Budget, container, decodeWith, Fault, floatText, hexOf, leaf, numberText } from './tree.ts';
 import type { Decoded, TreeNode } from './tree.ts';
 
 export function decodeProtobuf(bytes: Uint8Array, types: ProtoTypes, message: string): Decoded {
@@ -124,6 +124,7 @@ function scalar(reader: BinaryReader, type: string, key: string | null): TreeNod
   if (type === 'string') return leaf(key, 'text', reader.string(), type);
   if (type === 'bytes') return leaf(key, 'bytes', hexOf(reader.bytes()), type);
   if (type === 'bool') return leaf(key, 'word', String(reader.bool()), type);
+  if (type === 'float') return leaf(key, 'number', floatText(reader.float()), type);
   // The methods of the reader are named as the types are.
   const read = reader[type as 'int64' | 'double'].bind(reader) as () => number | bigint | string;
   const value = read();

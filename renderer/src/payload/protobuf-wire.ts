@@ -1,7 +1,7 @@
 /** Protocol Buffers without a schema: field numbers, wire types, and what the bytes may mean. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { decodeText } from '../lib/payload.ts';
-import { Budget, container, decodeWith, Fault, hexOf, leaf, numberText } from './tree.ts';
+import { Budget, container, decodeWith, Fault, floatText, hexOf, leaf, numberText } from './tree.ts';
 import type { Decoded, TreeNode } from './tree.ts';
 
 export function decodeProtobufWire(bytes: Uint8Array): Decoded {
@@ -51,7 +51,7 @@ export function readUnknown(
     const at = reader.pos;
     const value = reader.fixed32();
     reader.pos = at;
-    into.children.push(leaf(key, 'number', String(value), `32-bit, as float ${numberText(reader.float())}`));
+    into.children.push(leaf(key, 'number', String(value), `32-bit, as float ${floatText(reader.float())}`));
   } else if (type === WireType.Bit64) {
     const at = reader.pos;
     const value = reader.fixed64();

@@ -69,6 +69,15 @@ export function numberText(value: number | bigint): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
+/** The shortest text that reads back to the same 32-bit float: 21.1, where as a double it is 21.100000381469727. */
+export function floatText(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return numberText(short);
+  }
+  return numberText(value);
+}
+
 /** One line of a container: `{ 3 }`, `[ 12 ]`. */
 export function summaryOf(node: TreeNode): string {
   if (node.kind === 'map') return `{ ${node.children.length} }`;

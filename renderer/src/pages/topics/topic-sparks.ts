@@ -10,7 +10,7 @@ const MOST_TOPICS = 2_000;
 const PLAIN = /^\s*-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/;
 const FIELD = /"([^"\\]{1,60})"\s*:\s*(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*[,}]/g;
 /** A field of such a name is a time or a counter of the sender, not what is measured. */
-const NO_VALUE = /^(?:t|bt|ts|time|timestamp|seq|sequence|id|uptime|epoch)$/i;
+const NO_VALUE = /^(?:t|bt|ts|time|timestamp|seq|sequence|id|uptime|epoch|serial|version)$/i;
 
 export interface SparkValue {
   value: number;
@@ -30,17 +30,18 @@ export function sparkValue(message: TopicMessage | null): SparkValue | null {
   return null;
 }
 
+/** Never changed, only replaced: whoever draws compares by identity. */
 interface Spark {
-  field: string;
-  values: number[];
-  lastMs: number;
+  readonly field: string;
+  readonly values: readonly number[];
+  readonly lastMs: number;
 }
 
 export class TopicSparks {
   readonly #byTopic = new Map<string, Spark | null>();
 
   /** A row of this topic is drawn: from now on its values are kept. Gives what is known. */
-  of(node: TopicNode): { field: string; values: readonly number[] } | null {
+  of(node: TopicNode): Spark | null {
     const known = this.#byTopic.get(node.topic);
     if (known === undefined) {
       this.#forgetOldest();
@@ -60,17 +61,9 @@ export class TopicSparks {
       if (spark === undefined || node.last === null || spark?.lastMs === node.last.receivedMs) continue;
       const next = sparkValue(node.last);
       if (next === null) continue;
-      if (spark === null || spark.field !== next.field) {
-        this.#byTopic.set(node.topic, {
-          field: next.field,
-          values: [next.value],
-          lastMs: node.last.receivedMs,
-        });
-        continue;
-      }
-      // A new list each time: whoever draws compares by identity.
-      spark.values = [...spark.values.slice(1 - SPARK_POINTS), next.value];
-      spark.lastMs = node.last.receivedMs;
+      const old = spark?.field === next.field ? spark.values.slice(1 - SPARK_POINTS) : [];
+      const { receivedMs } = node.last;
+      this.#byTopic.set(node.topic, { field: next.field, values: [...old, next.value], lastMs: receivedMs });
     }
   }
 
