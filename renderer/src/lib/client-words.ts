@@ -1,7 +1,7 @@
 /** What is known of an MQTT client, in words. Pure. */
 import type { ClientDetail, ClientRow, SubscriptionRow } from '../../../core/contract/broker.ts';
 import type { MqttListenerConfig } from '../../../core/contract/listeners.ts';
-import { formatDuration, plural } from './format.ts';
+import { formatCount, formatDuration, plural } from './format.ts';
 
 const PROTOCOLS: Record<number, string> = { 3: '3.1', 4: '3.1.1', 5: '5.0' };
 
@@ -39,9 +39,9 @@ export function sessionEndsMs(
   return row.leftMs + row.sessionExpirySeconds * 1000;
 }
 
-/** `60 s`, and 0 for what never has to be heard (MQTT-3.1.2-22: closed after one and a half). */
+/** `60 s` as it stands in the packet; 0 switches it off (MQTT 5.0 §3.1.2.10). */
 export function keepAliveText(seconds: number): string {
-  return seconds === 0 ? 'off' : formatDuration(seconds * 1000);
+  return seconds === 0 ? 'off' : `${formatCount(seconds)}\u00a0s`;
 }
 
 const RETAIN_HANDLING = ['', 'retained only when new', 'no retained at start'];
@@ -87,6 +87,6 @@ export function disconnectEffects(row: ClientRow): string[] {
 }
 
 export const ACKNOWLEDGE_NAMES: Record<MqttListenerConfig['acknowledge'], string> = {
-  committed: 'after the commit',
+  committed: 'after commit',
   received: 'on receipt',
 };

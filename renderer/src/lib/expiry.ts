@@ -1,7 +1,8 @@
 /** How long a certificate is still good, in words and with what it deserves. Pure. */
 import { formatDuration } from './format.ts';
 
-export const EXPIRY_WARNING_MS = 30 * 86_400_000;
+const DAY_MS = 86_400_000;
+export const EXPIRY_WARNING_MS = 30 * DAY_MS;
 
 export interface Expiry {
   state: 'valid' | 'soon' | 'expired' | 'not-yet';
@@ -17,7 +18,8 @@ export function expiryOf(validToMs: number, nowMs: number, validFromMs = 0): Exp
   return { state: left <= EXPIRY_WARNING_MS ? 'soon' : 'valid', text: `in ${days(left)}` };
 }
 
-/** Hours matter on the last days only. */
+/** Hours matter on the last days only, days not over years. */
 function days(ms: number): string {
-  return ms >= 3 * 86_400_000 ? `${Math.floor(ms / 86_400_000)}\u00a0d` : formatDuration(ms);
+  if (ms >= 730 * DAY_MS) return `${Math.floor(ms / (365 * DAY_MS))}\u00a0years`;
+  return ms >= 3 * DAY_MS ? `${Math.floor(ms / DAY_MS)}\u00a0d` : formatDuration(ms);
 }

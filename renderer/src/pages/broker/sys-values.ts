@@ -19,3 +19,10 @@ export function fitsSearch({ topic, value }: SysValue, search: string): boolean 
 export function readableValue(value: string): string {
   return /^\d{4,15}$/.test(value) ? formatCount(Number(value)) : value;
 }
+
+const topics = new Intl.Collator('en', { numeric: true });
+
+/** As people count: 1min, 5min, 15min. */
+export function sortedByTopic(values: readonly SysValue[]): SysValue[] {
+  return [...values].sort((a, b) => topics.compare(a.topic, b.topic));
+}

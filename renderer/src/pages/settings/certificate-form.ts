@@ -7,7 +7,7 @@ export const KIND_NAMES: Record<CertificateRow['kind'], string> = {
   device: 'Device',
 };
 
-/** What nobody sends in a certificate: most lines are one name or address each. */
+/** Names and addresses as people write them: one a line, or apart by commas and spaces. */
 export function readHosts(text: string): string[] {
   return [...new Set(text.split(/[\s,;]+/).filter((one) => one !== ''))];
 }
@@ -50,4 +50,10 @@ export function orderCertificates(rows: readonly CertificateRow[]): CertificateR
 /** The authority that can sign, which this station made. */
 export function ownAuthority(rows: readonly CertificateRow[]): CertificateRow | null {
   return rows.find(({ kind, origin, hasKey }) => kind === 'authority' && origin === 'made' && hasKey) ?? null;
+}
+
+/** The common name where the whole subject is one; else the subject as it stands. */
+export function shortSubject(subject: string): string {
+  const match = /^CN=([^,=+]+)$/.exec(subject);
+  return match === null ? subject : match[1]!;
 }
