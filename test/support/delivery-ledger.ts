@@ -21,23 +21,19 @@ export class DeliveryLedger {
     this.#changed?.();
   }
 
-  count(topic: string): number {
-    return this.#topics.get(topic)?.order.length ?? 0;
-  }
-
-  /** Waits until `count` different messages of the topic are there, at most so long. */
-  async until(topic: string, count: number, timeoutMs: number): Promise<void> {
+  /** Waits until all of `values` are there, at most so long. */
+  async until(topic: string, values: Iterable<number>, timeoutMs: number): Promise<void> {
     const stop = AbortSignal.timeout(timeoutMs);
-    while (this.count(topic) < count && !stop.aborted) {
+    while (this.missing(topic, values).length > 0 && !stop.aborted) {
       const change = new Promise<void>((resolve) => (this.#changed = resolve));
       await Promise.race([change, pass(timeoutMs, undefined, { signal: stop }).catch(() => undefined)]);
     }
   }
 
-  /** Numbers below `count` that never came. */
-  missing(topic: string, count: number): number[] {
+  /** Those of `values` that never came. */
+  missing(topic: string, values: Iterable<number>): number[] {
     const times = this.#topics.get(topic)?.times;
-    return Array.from({ length: count }, (_, value) => value).filter((value) => times?.has(value) !== true);
+    return [...values].filter((value) => times?.has(value) !== true);
   }
 
   repeated(topic: string): number[] {
