@@ -10,301 +10,193 @@ import { encodePacket } from '../../core/mqtt/codec/encode.ts';
 import type { BrokerOptions } from '../../core/mqtt/options.ts';
 import { listenTcp } from '../../core/mqtt/transports/tcp.ts';
 import type { TransportListener } from '../../core/mqtt/transports/transport-listener.ts';
-import type { Qos } from '../../core/mqtt/types.ts';
-import { publishPacket } from '../support/mqtt-broker.ts';
+import { bytesOf, connectPacket, publishPacket } from '../support/mqtt-broker.ts';
+import { describeMqtt } from './mqtt-behaviour.ts';
 import { missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const noMosquitto = missingPeers('mosquitto_pub', 'mosquitto_sub').length > 0;
-const levels: Qos[] = [0, 1, 2];
 
-let broker: Broker;
-let listener: TransportListener;
-let port: number;
-const cleanUp: (() => unknown)[] = [];
+describeMqtt('tcp');
 
-async function start(options: Partial<BrokerOptions> = {}): Promise<void> {
-  broker = new Broker({ clock: systemClock, log: silentLog, ...options });
-  broker.start();
-  listener = await listenTcp(broker, { host: '127.0.0.1', port: 0, log: silentLog });
-  port = listener.address.port;
-}
+describe('TCP in particular', () => {
+  let broker: Broker;
+  let listener: TransportListener;
+  let port: number;
+  const cleanUp: (() => unknown)[] = [];
 
-async function stop(): Promise<void> {
-  for (const undo of cleanUp.splice(0).reverse()) await undo();
-  broker.stop();
-  await listener.close();
-}
+  async function start(options: Partial<BrokerOptions> = {}): Promise<void> {
+    broker = new Broker({ clock: systemClock, log: silentLog, ...options });
+    broker.start();
+    listener = await listenTcp(broker, { host: '127.0.0.1', port: 0, log: silentLog });
+    port = listener.address.port;
+  }
 
-beforeEach(() => start());
-afterEach(stop);
+  async function stop(): Promise<void> {
+    for (const undo of cleanUp.splice(0).reverse()) await undo();
+    broker.stop();
+    await listener.close();
+  }
 
-async function client(options: IClientOptions = {}): Promise<MqttClient> {
-  const made = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, {
-    protocolVersion: 4,
-    reconnectPeriod: 0,
-    ...options,
-  });
-  cleanUp.push(() => made.endAsync(true));
-  return made;
-}
+  beforeEach(() => start());
+  afterEach(stop);
 
-/** Collects messages as `topic payload qos` and `r` for RETAIN; `until` waits for a number of them. */
-function collect(from: MqttClient): { seen: string[]; until(count: number): Promise<string[]> } {
-  const seen: string[] = [];
-  let wake: () => void = () => undefined;
-  from.on('message', (topic, payload, packet) => {
-    seen.push(`${topic} ${payload.toString()} ${packet.qos}${packet.retain ? 'r' : ''}`);
-    wake();
-  });
-  return {
-    seen,
-    async until(count) {
-      while (seen.length < count) await new Promise<void>((resolve) => (wake = resolve));
-      return seen;
-    },
-  };
-}
-
-/** A socket that the broker resets reports an error first: only the end counts here. */
-function closed(socket: Socket): Promise<void> {
-  return new Promise((resolve) => socket.once('close', () => resolve()));
-}
-
-/** Runs a peer to its end (the broker lives in this process, so nothing may block) and returns its output. */
-async function peer(name: string, args: string[]): Promise<string> {
-  const child = startPeer(name, args);
-  cleanUp.push(() => stopChild(child));
-  let output = '';
-  let errors = '';
-  child.stdout!.on('data', (bytes: Buffer) => (output += bytes.toString()));
-  child.stderr!.on('data', (bytes: Buffer) => (errors += bytes.toString()));
-  const [code] = (await once(child, 'close')) as [number];
-  if (code !== 0) throw new Error(`${name} ended with ${code}: ${output}${errors}`);
-  return output;
-}
-
-async function rawClient(clientId: string, keepAliveSeconds = 0): Promise<Socket> {
-  const socket = connectTcp(port, '127.0.0.1');
-  cleanUp.push(() => socket.destroy());
-  socket.on('error', () => undefined);
-  socket.write(
-    encodePacket({
-      type: 'connect',
-      protocolLevel: 4,
-      cleanSession: true,
-      keepAliveSeconds,
-      clientId,
-      will: null,
-      username: null,
-      password: null,
-    }),
-  );
-  await once(socket, 'data');
-  return socket;
-}
-
-describe.skipIf(noMosquitto)('mosquitto_pub and mosquitto_sub', () => {
-  const options = () => ['-h', '127.0.0.1', '-p', String(port)];
-
-  it.each(levels)('exchange messages at QoS %i', async (qos) => {
-    const args = [...options(), '-t', 'plant/#', '-q', String(qos), '-C', '3', '-F', '%t %p %q', '-W', '10'];
-    const subscriber = startPeer('mosquitto_sub', args);
-    cleanUp.push(() => stopChild(subscriber));
-    const output: Buffer[] = [];
-    subscriber.stdout!.on('data', (bytes: Buffer) => output.push(bytes));
-    const ended = once(subscriber, 'exit');
-    while (broker.subscriptionCount === 0) await new Promise(setImmediate);
-    for (const value of ['1', '2', '3']) {
-      await peer('mosquitto_pub', [...options(), '-t', 'plant/room1', '-m', value, '-q', String(qos)]);
-    }
-    expect((await ended)[0]).toBe(0);
-    expect(Buffer.concat(output).toString()).toBe(
-      `plant/room1 1 ${qos}\nplant/room1 2 ${qos}\nplant/room1 3 ${qos}\n`,
-    );
-    expect(broker.counters.malformedPackets).toBe(0);
-  });
-
-  it('see retained messages, MQTT 3.1, and a clear refusal of MQTT 5', async () => {
-    await peer('mosquitto_pub', [...options(), '-t', 'a/b', '-m', 'kept', '-r', '-q', '1', '-V', 'mqttv31']);
-    expect(broker.retainedCount).toBe(1);
-    expect(
-      await peer('mosquitto_sub', [...options(), '-t', 'a/+', '-C', '1', '-F', '%p %r', '-W', '5']),
-    ).toBe('kept 1\n');
-    await expect(peer('mosquitto_pub', [...options(), '-t', 'a', '-m', 'x', '-V', 'mqttv5'])).rejects.toThrow(
-      /protocol version/i,
-    );
-  });
-
-  it('lose no message of 2,000 at QoS 2', async () => {
-    const subscriber = startPeer('mosquitto_sub', [
-      ...options(),
-      '-t',
-      'many',
-      '-q',
-      '2',
-      '-C',
-      '2000',
-      '-W',
-      '15',
-    ]);
-    cleanUp.push(() => stopChild(subscriber));
-    const output: Buffer[] = [];
-    subscriber.stdout!.on('data', (bytes: Buffer) => output.push(bytes));
-    const ended = once(subscriber, 'exit');
-    while (broker.subscriptionCount === 0) await new Promise(setImmediate);
-    const lines = Array.from({ length: 2_000 }, (_, i) => String(i)).join('\n');
-    const publisher = startPeer('mosquitto_pub', [...options(), '-t', 'many', '-q', '2', '-l']);
-    cleanUp.push(() => stopChild(publisher));
-    publisher.stdin!.end(`${lines}\n`);
-    await ended;
-    expect(Buffer.concat(output).toString().trim()).toBe(lines);
-  });
-});
-
-describe('MQTT.js', () => {
-  it.each(levels)('exchanges messages at QoS %i, retained ones too', async (qos) => {
-    const reader = await client();
-    const inbox = collect(reader);
-    await reader.subscribeAsync('a/#', { qos });
-    const writer = await client();
-    await writer.publishAsync('a/live', '1', { qos });
-    await writer.publishAsync('a/kept', '2', { qos, retain: true });
-    expect(await inbox.until(2)).toEqual([`a/live 1 ${qos}`, `a/kept 2 ${qos}`]);
-    const late = await client();
-    const lateInbox = collect(late);
-    await late.subscribeAsync('a/#', { qos });
-    expect(await lateInbox.until(1)).toEqual([`a/kept 2 ${qos}r`]);
-  });
-
-  it('has its will published when its socket dies, not when it says goodbye', async () => {
-    const watcher = await client();
-    const inbox = collect(watcher);
-    await watcher.subscribeAsync('will/#');
-    const will = (name: string) => ({
-      topic: `will/${name}`,
-      payload: Buffer.from('gone'),
-      qos: 0 as const,
-      retain: false,
-    });
-    const polite = await client({ will: will('polite') });
-    await polite.endAsync();
-    const dying = await client({ will: will('dying') });
-    dying.stream.destroy();
-    expect(await inbox.until(1)).toEqual(['will/dying gone 0']);
-  });
-
-  it('finds its session again with everything that came meanwhile', async () => {
-    const options = { clientId: 'lasting', clean: false };
-    const first = await client(options);
-    await first.subscribeAsync('a', { qos: 2 });
-    await first.endAsync();
-    const writer = await client();
-    for (const qos of levels) await writer.publishAsync('a', String(qos), { qos });
-    const again = mqtt.connect(`mqtt://127.0.0.1:${port}`, {
+  async function client(options: IClientOptions = {}): Promise<MqttClient> {
+    const made = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, {
       protocolVersion: 4,
       reconnectPeriod: 0,
       ...options,
     });
-    cleanUp.push(() => again.endAsync(true));
-    const inbox = collect(again);
-    const sessionPresent = await new Promise((resolve) =>
-      again.once('connect', (connack) => resolve(connack.sessionPresent)),
-    );
-    expect(sessionPresent).toBe(true);
-    expect(await inbox.until(2)).toEqual(['a 1 1', 'a 2 2']);
-  });
+    cleanUp.push(() => made.endAsync(true));
+    return made;
+  }
 
-  it('is taken over by a second client of the same id', async () => {
-    const first = await client({ clientId: 'same' });
-    const replaced = new Promise<void>((resolve) => first.once('close', () => resolve()));
-    const second = await client({ clientId: 'same' });
-    await replaced;
-    expect([second.connected, broker.counters.takeOvers]).toEqual([true, 1]);
-  });
-
-  it('gets a message of 900 KB and a topic of 65,535 bytes whole', async () => {
-    const reader = await client();
-    const inbox = new Promise<[string, Buffer]>((resolve) =>
-      reader.on('message', (topic, payload) => resolve([topic, payload])),
-    );
-    await reader.subscribeAsync('#', { qos: 1 });
-    const payload = Buffer.alloc(900_000, 'abc');
-    const topic = 'x'.repeat(65_535);
-    await (await client()).publishAsync(topic, payload, { qos: 1 });
-    const [seenTopic, seenPayload] = await inbox;
-    expect([seenTopic === topic, seenPayload.equals(payload)]).toEqual([true, true]);
-  });
-
-  it('waits for its acknowledgement until the intake has committed', async () => {
-    await stop();
-    let sequence = 0;
-    await start({ intake: { take: () => ++sequence } });
-    const writer = await client();
-    let acknowledged = false;
-    const done = writer.publishAsync('a', '1', { qos: 1 }).then(() => (acknowledged = true));
-    while (broker.pendingAcks === 0) await new Promise(setImmediate);
-    // The answer to a later packet proves that the acknowledgement was not sent before it.
-    await writer.subscribeAsync('b');
-    expect(acknowledged).toBe(false);
-    broker.release(sequence);
-    await done;
-  });
-});
-
-describe('the TCP listener', () => {
-  it('closes a client that breaks its keep-alive promise, by the real clock', async () => {
-    const silent = await rawClient('silent', 1);
-    const startedMs = performance.now();
-    await closed(silent);
-    expect(performance.now() - startedMs).toBeGreaterThan(1_400);
-    expect(broker.counters.keepAliveTimeouts).toBe(1);
-  });
-
-  it('does not let a frozen subscriber delay another', async () => {
-    const frozen = await rawClient('frozen');
-    frozen.write(encodePacket({ type: 'subscribe', packetId: 1, filters: [{ filter: 'a', qos: 0 }] }));
-    await once(frozen, 'data');
-    frozen.pause();
-    const reader = await client();
-    const inbox = collect(reader);
-    await reader.subscribeAsync('a');
-    const writer = await client();
-    const payload = 'x'.repeat(100_000);
-    // Far more than sockets and high water hold: the frozen client loses QoS 0, the other one nothing.
-    for (let count = 1; count <= 200; count++) {
-      await writer.publishAsync('a', payload);
-      await inbox.until(count);
-    }
-    expect(broker.counters.droppedOut).toBeGreaterThan(0);
-    expect(frozen.destroyed).toBe(false);
-  });
-
-  it('closes the connection of a 10 MB packet and of rubbish, and only those', async () => {
-    const reader = await client();
-    const big = await rawClient('big');
-    big.write(encodePacket(publishPacket('big', 'x'.repeat(10_000_000))));
-    await closed(big);
-    const rubbish = connectTcp(port, '127.0.0.1').on('error', () => undefined);
-    rubbish.end('GET / HTTP/1.1\r\nHost: plant\r\n\r\n');
-    await closed(rubbish);
-    expect(broker.counters.malformedPackets).toBe(2);
-    expect(reader.connected).toBe(true);
-  });
-
-  it('says who is in the way when its port is taken, and can be closed twice', async () => {
-    await expect(listenTcp(broker, { host: '127.0.0.1', port, log: silentLog })).rejects.toMatchObject({
-      code: 'listen.port_taken',
-      detail: { host: '127.0.0.1', port },
+  /** Collects messages as `topic payload qos` and `r` for RETAIN; `until` waits for a number of them. */
+  function collect(from: MqttClient): { seen: string[]; until(count: number): Promise<string[]> } {
+    const seen: string[] = [];
+    let wake: () => void = () => undefined;
+    from.on('message', (topic, payload, packet) => {
+      seen.push(`${topic} ${payload.toString()} ${packet.qos}${packet.retain ? 'r' : ''}`);
+      wake();
     });
-    await Promise.all([listener.close(), listener.close()]);
-    await expect(rawClient('late')).rejects.toThrow();
+    return {
+      seen,
+      async until(count) {
+        while (seen.length < count) await new Promise<void>((resolve) => (wake = resolve));
+        return seen;
+      },
+    };
+  }
+
+  /** A socket that the broker resets reports an error first: only the end counts here. */
+  function closed(socket: Socket): Promise<void> {
+    return new Promise((resolve) => socket.once('close', () => resolve()));
+  }
+
+  async function rawClient(clientId: string, keepAliveSeconds = 0): Promise<Socket> {
+    const socket = connectTcp(port, '127.0.0.1');
+    cleanUp.push(() => socket.destroy());
+    socket.on('error', () => undefined);
+    socket.write(encodePacket(connectPacket({ clientId, keepAliveSeconds }), 4));
+    await once(socket, 'data');
+    return socket;
+  }
+
+  describe.skipIf(noMosquitto)('mosquitto_pub and mosquitto_sub', () => {
+    const options = () => ['-h', '127.0.0.1', '-p', String(port)];
+
+    it('lose no message of 2,000 at QoS 2', async () => {
+      const subscriber = startPeer('mosquitto_sub', [
+        ...options(),
+        '-t',
+        'many',
+        '-q',
+        '2',
+        '-C',
+        '2000',
+        '-W',
+        '15',
+      ]);
+      cleanUp.push(() => stopChild(subscriber));
+      const output: Buffer[] = [];
+      subscriber.stdout!.on('data', (bytes: Buffer) => output.push(bytes));
+      const ended = once(subscriber, 'exit');
+      while (broker.subscriptionCount === 0) await new Promise(setImmediate);
+      const lines = Array.from({ length: 2_000 }, (_, i) => String(i)).join('\n');
+      const publisher = startPeer('mosquitto_pub', [...options(), '-t', 'many', '-q', '2', '-l']);
+      cleanUp.push(() => stopChild(publisher));
+      publisher.stdin!.end(`${lines}\n`);
+      await ended;
+      expect(Buffer.concat(output).toString().trim()).toBe(lines);
+    });
   });
 
-  it('ends every connection when the broker stops', async () => {
-    const one = await rawClient('one');
-    const ended = closed(one);
-    broker.stop();
-    await ended;
-    while (broker.connectionCount > 0) await new Promise(setImmediate); // hears of it a moment later
+  describe('MQTT.js', () => {
+    it('gets a message of 900 KB and a topic of 65,535 bytes whole', async () => {
+      const reader = await client();
+      const inbox = new Promise<[string, Buffer]>((resolve) =>
+        reader.on('message', (topic, payload) => resolve([topic, payload])),
+      );
+      await reader.subscribeAsync('#', { qos: 1 });
+      const payload = Buffer.alloc(900_000, 'abc');
+      const topic = 'x'.repeat(65_535);
+      await (await client()).publishAsync(topic, payload, { qos: 1 });
+      const [seenTopic, seenPayload] = await inbox;
+      expect([seenTopic === topic, seenPayload.equals(payload)]).toEqual([true, true]);
+    });
+
+    it('waits for its acknowledgement until the intake has committed', async () => {
+      await stop();
+      let sequence = 0;
+      await start({ intake: { take: () => ++sequence } });
+      const writer = await client();
+      let acknowledged = false;
+      const done = writer.publishAsync('a', '1', { qos: 1 }).then(() => (acknowledged = true));
+      while (broker.pendingAcks === 0) await new Promise(setImmediate);
+      // The answer to a later packet proves that the acknowledgement was not sent before it.
+      await writer.subscribeAsync('b');
+      expect(acknowledged).toBe(false);
+      broker.release(sequence);
+      await done;
+    });
+  });
+
+  describe('the TCP listener', () => {
+    it('closes a client that breaks its keep-alive promise, by the real clock', async () => {
+      const silent = await rawClient('silent', 1);
+      const startedMs = performance.now();
+      await closed(silent);
+      expect(performance.now() - startedMs).toBeGreaterThan(1_400);
+      expect(broker.counters.keepAliveTimeouts).toBe(1);
+    });
+
+    it('does not let a frozen subscriber delay another', async () => {
+      const frozen = await rawClient('frozen');
+      frozen.write(bytesOf(4, { type: 'subscribe', packetId: 1, filters: [{ filter: 'a', qos: 0 }] }));
+      await once(frozen, 'data');
+      frozen.pause();
+      const reader = await client();
+      const inbox = collect(reader);
+      await reader.subscribeAsync('a');
+      const writer = await client();
+      const payload = 'x'.repeat(100_000);
+      // Far more than sockets and high water hold: the frozen client loses QoS 0, the other one nothing.
+      for (let count = 1; count <= 200; count++) {
+        await writer.publishAsync('a', payload);
+        await inbox.until(count);
+      }
+      expect(broker.counters.droppedOut).toBeGreaterThan(0);
+      expect(frozen.destroyed).toBe(false);
+    });
+
+    it('closes the connection of a 10 MB packet and of rubbish, and only those', async () => {
+      const reader = await client();
+      const big = await rawClient('big');
+      big.write(encodePacket(publishPacket('big', 'x'.repeat(10_000_000)), 4));
+      await closed(big);
+      const rubbish = connectTcp(port, '127.0.0.1')
+        .on('error', () => undefined)
+        .resume();
+      rubbish.end('GET / HTTP/1.1\r\nHost: plant\r\n\r\n');
+      await closed(rubbish);
+      expect(broker.counters.malformedPackets).toBe(2);
+      expect(reader.connected).toBe(true);
+    });
+
+    it('says who is in the way when its port is taken, and can be closed twice', async () => {
+      await expect(listenTcp(broker, { host: '127.0.0.1', port, log: silentLog })).rejects.toMatchObject({
+        code: 'listen.port_taken',
+        detail: { host: '127.0.0.1', port },
+      });
+      await Promise.all([listener.close(), listener.close()]);
+      await expect(rawClient('late')).rejects.toThrow();
+    });
+
+    it('ends every connection when the broker stops', async () => {
+      const one = await rawClient('one');
+      const ended = closed(one);
+      broker.stop();
+      await ended;
+      while (broker.connectionCount > 0) await new Promise(setImmediate); // hears of it a moment later
+    });
   });
 });

@@ -43,6 +43,7 @@ export class Acceptor implements TransportListener {
   readonly #served = new Set<Connection>();
   #address: { host: string; port: number };
   #closing: Promise<void> | undefined;
+  #onIdle: () => void = () => undefined;
 
   /** `greet` is given each new socket and ends in `admit`, at once or after a handshake. */
   constructor(broker: Broker, options: ListenOptions, greet: (socket: Socket) => void) {
@@ -99,6 +100,7 @@ export class Acceptor implements TransportListener {
   gone(connection: Connection, reason: string): void {
     this.#served.delete(connection);
     connection.closed(reason);
+    this.#lookIdle();
   }
 
   close(): Promise<void> {
@@ -124,6 +126,7 @@ export class Acceptor implements TransportListener {
       this.#sockets.delete(socket);
       patience.cancel();
       this.#newcomers.delete(socket);
+      this.#lookIdle();
     });
     greet(socket);
   }
@@ -136,6 +139,15 @@ export class Acceptor implements TransportListener {
       for (const socket of [...this.#sockets]) socket.destroy();
     });
     await closed;
+    // The server counts its sockets; what was built on them hears of their end a little later.
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      this.#lookIdle();
+    });
     patience.cancel();
+  }
+
+  #lookIdle(): void {
+    if (this.#sockets.size === 0 && this.#served.size === 0) this.#onIdle();
   }
 }
