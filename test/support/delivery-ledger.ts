@@ -21,6 +21,11 @@ export class DeliveryLedger {
     this.#changed?.();
   }
 
+  /** Different messages of the topic so far. */
+  count(topic: string): number {
+    return this.#topics.get(topic)?.order.length ?? 0;
+  }
+
   /** Waits until all of `values` are there, at most so long. */
   async until(topic: string, values: Iterable<number>, timeoutMs: number): Promise<void> {
     const stop = AbortSignal.timeout(timeoutMs);
