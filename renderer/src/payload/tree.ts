@@ -73,7 +73,7 @@ export function numberText(value: number | bigint): string {
 export function floatText(value: number): string {
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
-    if (Math.fround(short) === value) return numberText(short);
+    if (Object.is(Math.fround(short), value)) return numberText(short);
   }
   return numberText(value);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CoapResource } from '../../../../core/contract/coap.ts';
 import { readAddress, withNewest } from './coap-address.ts';
 import { formatsOf, shortFormat } from './content-formats.ts';
-import { bytesFromHex, firstLook, hexRows, MAX_HEX_ROWS, numberOf, prettyJson } from './payload-view.ts';
+import { bytesFromHex, numberOf } from './payload-view.ts';
 import { applyDelta, buildTree, matching, visibleNodes } from './resource-tree.ts';
 
 function resource(path: string, attributes: Record<string, string> = {}): CoapResource {
@@ -116,30 +116,6 @@ describe('formats and payloads', () => {
     expect(shortFormat(4711)).toBe('4711');
     expect(formatsOf('0 50 4711')).toBe('text, JSON, 4711');
     expect(formatsOf(undefined)).toBe('');
-  });
-
-  it('chooses how to show a payload', () => {
-    expect(firstLook(50, '{"a":1}')).toBe('json');
-    expect(firstLook(null, '{"a":1}')).toBe('json');
-    expect(firstLook(null, '{a}')).toBe('text');
-    expect(firstLook(0, '21.5')).toBe('text');
-    expect(firstLook(0, null)).toBe('hex');
-  });
-
-  it('indents JSON and refuses what is none', () => {
-    expect(prettyJson('{"a":[1]}')).toBe('{\n  "a": [\n    1\n  ]\n}');
-    expect(prettyJson('nope')).toBeNull();
-  });
-
-  it('lays bytes out, sixteen a row', () => {
-    const rows = hexRows(Uint8Array.from([...'Hello, plant floor!'].map((char) => char.charCodeAt(0))));
-    expect(rows[0]).toEqual({
-      offset: '0000',
-      hex: '48 65 6c 6c 6f 2c 20 70  6c 61 6e 74 20 66 6c 6f',
-      text: 'Hello, plant flo',
-    });
-    expect(rows[1]).toEqual({ offset: '0010', hex: '6f 72 21', text: 'or!' });
-    expect(hexRows(new Uint8Array(100_000))).toHaveLength(MAX_HEX_ROWS);
   });
 
   it('reads hex with any spacing and refuses half a byte', () => {

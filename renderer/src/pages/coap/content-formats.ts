@@ -18,7 +18,6 @@ const FORMATS: readonly [number, string, string][] = [
 export const TEXT_FORMAT = 0;
 export const LINK_FORMAT = 40;
 export const OCTETS_FORMAT = 42;
-const JSON_FORMATS = new Set([50, 110, 11_543]);
 
 /** `JSON`; the number itself when it has no name here. */
 export function shortFormat(format: number): string {
@@ -33,10 +32,6 @@ export function formatsOf(attribute: string | undefined): string {
     .filter((part) => part !== '')
     .map((part) => (/^\d+$/.test(part) ? shortFormat(Number(part)) : part))
     .join(', ');
-}
-
-export function isJsonFormat(format: number | null): boolean {
-  return format !== null && JSON_FORMATS.has(format);
 }
 
 /** What can be chosen for a payload or asked for, as values of a select. */

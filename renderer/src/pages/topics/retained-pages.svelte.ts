@@ -22,7 +22,7 @@ class RetainedPages {
   stale = $state(false);
   /** Topics that are ticked. */
   readonly ticked = new SvelteSet<string>();
-  #next: string | null = null;
+  #next = $state<string | null>(null);
   #held = false;
   #revision = -1;
   #abort: AbortController | undefined;

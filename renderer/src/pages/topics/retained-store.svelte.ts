@@ -11,6 +11,8 @@ class RetainedStore {
   status = $state.raw<RetainedStatus | null>(null);
   problem = $state<string | null>(null);
   running = $derived(this.status?.jobs.filter((job) => job.state === 'running') ?? []);
+  /** Steps when a job that was begun here has ended. */
+  ended = $state(0);
   /** Jobs that were begun here and have not been told of yet. */
   readonly #mine = new Set<number>();
   #stop: (() => void) | undefined;
@@ -75,6 +77,7 @@ class RetainedStore {
 
   #tellWhenEnded(job: RetainedJob): void {
     if (job.state === 'running' || !this.#mine.delete(job.id)) return;
+    this.ended++;
     const { trash } = job;
     const undo =
       job.kind === 'clear' && trash !== null && job.done > 0
