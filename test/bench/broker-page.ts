@@ -36,7 +36,7 @@ export async function run([consoleFolder]: string[]): Promise<void> {
     await page.getByTestId('client-row').first().waitFor();
     const results = [
       await measure(page, 'by client id'),
-      await measure(page, 'by last packet, rows move', () => sortBy(page, 'Age of its last packet')),
+      await measure(page, 'by last packet, rows move', () => sortBy(page, 'Heard')),
       await measure(page, 'held under the pointer', () => page.mouse.move(600, 500)),
       await measure(page, 'scrolling', async () => {
         void page.evaluate(async (ms) => {
