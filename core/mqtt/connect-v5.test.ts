@@ -35,7 +35,7 @@ describe('CONNECT and CONNACK of MQTT 5', () => {
     const [connack] = client.connect({
       ...V5,
       properties: { sessionExpirySeconds: 100 },
-      keepAliveSeconds: 5,
+      keepAliveSeconds: 50,
     });
     expect(connack).toEqual({
       ...{ type: 'connack', sessionPresent: false, reasonCode: 0 },

@@ -216,4 +216,17 @@ describe('the window and the queue', () => {
     publish(6_000);
     expect(bench.broker.clients().find(({ clientId }) => clientId === 'big')!.queued).toBe(1);
   });
+
+  it('gives up the oldest instead where that is the policy', () => {
+    const bench = new BrokerBench({
+      clientLimits: { queueMessages: 3 },
+      limits: { queuePolicy: 'drop-oldest' },
+    });
+    bench.client('reader', lasting).subscribe('a', 1);
+    bench.broker.disconnect('reader');
+    for (const value of ['1', '2', '3', '4', '5'])
+      bench.broker.publish({ topic: 'a', payload: Buffer.from(value), qos: 1 });
+    expect(bench.client('reader', lasting).texts()).toEqual(['a 3 1', 'a 4 1', 'a 5 1']);
+    expect(bench.broker.counters.droppedOut).toBe(2);
+  });
 });

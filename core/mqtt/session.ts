@@ -351,7 +351,8 @@ export class Session {
   /** Takes the message that waits longest out of the queue, and its row with it. */
   #shift(queue: MessageQueue): void {
     const { order } = queue;
-    this.#rows?.remove(order, queue.shift());
+    const frame = queue.shift();
+    this.#rows?.remove(order, frame);
   }
 
   #hasWindow(): boolean {
