@@ -68,12 +68,12 @@ describe('ten thousand subscriptions', () => {
     });
     expect(broker.counters.messagesOut).toBe(21 * MANY);
     // 210,000 deliveries; some 200 ms on two busy cores.
-    expect(tookMs).toBeLessThan(3_000);
+    expect(tookMs).toBeLessThan(10_000);
   });
 
   it('of everything, over thousands of topics: one list of receivers serves all topics', () => {
     const { broker, sinks, feed } = crowd(
-      2_000,
+      1_000,
       () => 4,
       () => [['#', 0]],
     );
@@ -82,10 +82,10 @@ describe('ten thousand subscriptions', () => {
       feed(bytesOf(4, ...Array.from({ length: 1_000 }, (_, i) => publishPacket(`t/${round}/${i}`, 'x'))));
       broker.flush();
     }
-    expect(broker.counters.messagesOut).toBe(2_000 * 10_000);
+    expect(broker.counters.messagesOut).toBe(1_000 * 10_000);
     expect(new Set(sinks.map((sink) => sink.written)).size).toBe(1);
-    // A list of its own for each topic would be 10,000 x 2,000 x 16 bytes: 320 MB.
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(150_000_000);
+    // A list of its own for each topic would be 10,000 x 1,000 x 16 bytes: 160 MB.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(80_000_000);
   });
 
   it('of one client that overlap: one message, with every identifier', () => {
@@ -106,7 +106,7 @@ describe('ten thousand subscriptions', () => {
     const [message, ...none] = client.messages();
     expect(none).toEqual([]);
     expect(message!.properties.subscriptionIds).toHaveLength(4_096);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 

@@ -18,8 +18,8 @@ export interface RetainedPage {
   next: string | null;
 }
 
-/** With more topics new since the last look than this, all of them are sorted anew. */
-const MAX_NEW = 20_000;
+/** With more topics new or gone since the last look than this, all of them are sorted anew. */
+const MAX_CHANGES = 20_000;
 
 /**
  * Topics in order, made when somebody looks: what came since the last look is sorted alone and merged, and what fits
@@ -27,22 +27,22 @@ const MAX_NEW = 20_000;
  */
 export class RetainedPages {
   #sorted: string[] | null = null;
+  /** Not in `#sorted` yet, and still in it. */
   readonly #new = new Set<string>();
-  #removed = 0;
+  readonly #gone = new Set<string>();
   #search: string | null = null;
   #fitting: string[] = [];
 
   added(topic: string): void {
-    if (this.#sorted === null) return;
+    if (this.#sorted === null || this.#gone.delete(topic)) return;
     this.#new.add(topic);
-    if (this.#new.size + this.#removed > MAX_NEW) this.#forget();
+    this.#bound();
   }
 
   removed(topic: string): void {
-    if (this.#sorted === null) return;
-    // One that came since the last look is not in the list, unless it had been there before.
-    this.#new.delete(topic);
-    if (++this.#removed + this.#new.size > MAX_NEW) this.#forget();
+    if (this.#sorted === null || this.#new.delete(topic)) return;
+    this.#gone.add(topic);
+    this.#bound();
   }
 
   page(tree: RetainedTree, request: RetainedPageRequest, nowMs: number): RetainedPage {
@@ -71,32 +71,34 @@ export class RetainedPages {
     if (this.#sorted === null) {
       this.#sorted = tree.below('').map(({ topic }) => topic);
       this.#sorted.sort(byText);
-    } else if (this.#new.size > 0 || this.#removed > 0) this.#sorted = this.#merged(tree, this.#sorted);
+    } else if (this.#new.size > 0 || this.#gone.size > 0) this.#sorted = this.#merged(this.#sorted);
     else return this.#sorted;
     this.#new.clear();
-    this.#removed = 0;
+    this.#gone.clear();
     this.#search = null;
     return this.#sorted;
   }
 
-  #merged(tree: RetainedTree, old: readonly string[]): string[] {
-    const added = [...this.#new].sort(byText);
+  #merged(old: readonly string[]): string[] {
     const merged: string[] = [];
-    let next = 0;
-    for (const topic of old) {
-      while (next < added.length && added[next]! < topic) merged.push(added[next++]!);
-      // Removed and added again: it is in both lists.
-      if (next < added.length && added[next] === topic) next++;
-      if (this.#removed === 0 || tree.get(topic) !== null) merged.push(topic);
+    let from = 0;
+    const take = (to: number): void => {
+      for (; from < to; from++)
+        if (this.#gone.size === 0 || !this.#gone.has(old[from]!)) merged.push(old[from]!);
+    };
+    for (const topic of [...this.#new].sort(byText)) {
+      take(firstBehind(old, topic));
+      merged.push(topic);
     }
-    while (next < added.length) merged.push(added[next++]!);
+    take(old.length);
     return merged;
   }
 
-  #forget(): void {
+  #bound(): void {
+    if (this.#new.size + this.#gone.size <= MAX_CHANGES) return;
     this.#sorted = null;
     this.#new.clear();
-    this.#removed = 0;
+    this.#gone.clear();
     this.#search = null;
     this.#fitting = [];
   }

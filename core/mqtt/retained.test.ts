@@ -198,18 +198,23 @@ describe('RetainedStore', () => {
     );
   });
 
-  it('reads a page of 100,000 topics that change in a few milliseconds', () => {
+  it('reads a page of 100,000 topics that change without sorting them anew', () => {
     const { store } = createStore();
-    for (let i = 0; i < 100_000; i++) store.set(`plant/${i % 97}/device/${i}`, frame('x'));
-    store.page({ search: '', after: '', limit: 100 });
+    const one = frame('x');
+    for (let i = 0; i < 100_000; i++) store.set(`plant/${i % 97}/device/${i}`, one);
     const started = performance.now();
-    for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 100; i++) store.set(`new/${round}/${i}`, frame('x'));
+    store.page({ search: '', after: '', limit: 100 });
+    const sortedMs = performance.now() - started;
+    let best = Infinity;
+    for (let round = 0; round < 8; round++) {
+      for (let i = 0; i < 100; i++) store.set(`new/${round}/${i}`, one);
       store.delete(`plant/${round}/device/${round}`);
+      const began = performance.now();
       expect(store.page({ search: '', after: 'plant/5', limit: 100 }).frames).toHaveLength(100);
+      best = Math.min(best, performance.now() - began);
       expect(store.page({ search: 'DEVICE/999', after: '', limit: 100 }).total).toBe(111);
     }
-    // 20 rounds; sorting everything anew would take a second each on this machine when it is busy.
-    expect((performance.now() - started) / 20).toBeLessThan(150);
+    // Against the same machine in the same moment: the first look has to sort all of them.
+    expect(best).toBeLessThan(sortedMs / 2);
   });
 });

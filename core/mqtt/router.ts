@@ -4,7 +4,7 @@ import type { Connection } from './connection.ts';
 import { createView, type Layout, type PublishFrame } from './publish-frame.ts';
 import { NO_ROUTE, type Route, RouteTable, type Subscriber } from './route.ts';
 import { RETAIN_FLAG, type Session } from './session.ts';
-import type { Grant, Subscription } from './subscription.ts';
+import { type Grant, grantOf, sameGrant, type Subscription } from './subscription.ts';
 import { SubscriptionTable, type TopicSubscription } from './subscription-table.ts';
 import type { SubscriptionLimits } from './subscription-trie.ts';
 import type { TopicEntry } from './topic-cache.ts';
@@ -54,6 +54,12 @@ export class Router {
 
   /** Adds or replaces. False when there are too many subscriptions: nothing changes then. */
   subscribe(session: Session, subscription: Subscription): boolean {
+    const known = session.subscriptions.get(subscription.filter);
+    // Clients that come back subscribe to what they have: no reason to look up every route anew.
+    if (known !== undefined && sameGrant(grantOf(known), grantOf(subscription))) {
+      session.subscriptions.set(subscription.filter, subscription);
+      return true;
+    }
     this.#changed();
     if (!this.#subscriptions.set(session, subscription)) return false;
     session.subscriptions.set(subscription.filter, subscription);
