@@ -94,8 +94,9 @@ export class CommitLoop {
 
   /**
    * At the end of the turn: whatever the sockets brought in with it shares the commit. When that was more than one
-   * thing, many wait, and the next turn is likely to bring more of them: a commit for 30 messages costs nearly what
-   * one for 300 does. A turn that brings nothing ends it, so that one client alone never waits for others.
+   * thing, many wait, and the next turn is likely to bring more: they share the flush and the way to the writer and
+   * back (not the pages, of which each series has its own). A turn that brings nothing ends it, so that one client
+   * alone never waits for others.
    */
   #gather(): void {
     if (this.#soon !== undefined) return;

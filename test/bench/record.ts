@@ -18,7 +18,7 @@ export const about =
  * - The record is fed as the station feeds it: two readings per message, some hundred messages per turn of the loop,
  *   no more than 200,000 waiting.
  * - `sockets`: so many clients with one acknowledged message (two readings, two series of its own, one row of the broker
- *   that stays) under way each; what is released comes again some messages a turn, as sockets bring it. On two quiet
+ *   that stays) under way each; what is released comes again some messages a turn, as sockets bring it. On two busy
  *   cores a commit of 230 such messages was 1.5 ms of inserts and 3-4 ms of COMMIT: each reading of another series is
  *   another page (ADR 4), 4 KiB of log each. Flushing is a quarter of it.
  * - `ack` is the time from a reading to its commit at a steady 20,000 readings/s, in 200 portions a second.
