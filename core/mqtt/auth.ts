@@ -1,12 +1,7 @@
 import { encodePacket } from './codec/encode.ts';
 import type { AuthPacket } from './codec/packet.ts';
 import { MalformedPacket } from './codec/malformed.ts';
-import {
-  CONTINUE_AUTHENTICATION,
-  RE_AUTHENTICATE,
-  SUCCESS,
-  UNSPECIFIED_ERROR,
-} from './codec/reason-codes.ts';
+import { CONTINUE_AUTHENTICATION, RE_AUTHENTICATE, UNSPECIFIED_ERROR } from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import type { BrokerContext } from './context.ts';
 import type { Admission, AuthExchange, AuthStep, ConnectRequest, Refusal } from './options.ts';
@@ -68,7 +63,7 @@ export class AuthConversation {
   }
 
   /** AUTH of the broker: 0x18, or 0x00 at the end of a re-authentication. */
-  send(reasonCode: typeof SUCCESS | typeof CONTINUE_AUTHENTICATION, data: Uint8Array): void {
+  send(reasonCode: number, data: Uint8Array): void {
     const properties = { authMethod: this.method, ...(data.length > 0 && { authData: data }) };
     this.#connection.send(encodePacket({ type: 'auth', reasonCode, properties }, 5));
   }

@@ -25,6 +25,7 @@ import type { Session } from './session.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Sink } from './sink.ts';
 import { StuckWatch } from './stuck-watch.ts';
+import type { Terms } from './terms.ts';
 import { sameBytes, type TopicEntry } from './topic-cache.ts';
 import type { Qos } from './types.ts';
 
@@ -41,18 +42,6 @@ const LINGER_MS = 5_000;
 /** Longer topics are not remembered. */
 const MAX_REMEMBERED_TOPIC = 512;
 const NO_ALIASES = new InboundAliases(0);
-
-/** What client and broker agreed on with CONNECT and CONNACK. */
-export interface Terms {
-  session: Session;
-  username: string | null;
-  limits: ClientLimits;
-  keepAliveSeconds: number;
-  /** The client's Maximum Packet Size; Infinity for none. */
-  maximumPacketBytes: number;
-  /** The client's Topic Alias Maximum. */
-  topicAliasMaximum: number;
-}
 
 /**
  * One network connection without its network: the transport calls `feed`, `drained` and `closed`, answers go to
@@ -243,6 +232,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   send(bytes: Buffer): void {
     if (this.#phase === CLOSED) return;
     this.#outbox.append(bytes, 0, bytes.length);
+    this.#context.counters.otherPacketsOut++;
     this.#touch();
   }
 
@@ -255,6 +245,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     }
     if (reasonCode === 0 || this.protocolLevel !== 5) this.#outbox.ack(header, packetId);
     else this.#outbox.append(Buffer.from([header, 3, packetId >> 8, packetId & 255, reasonCode]), 0, 5);
+    this.#context.counters.otherPacketsOut++;
     this.#touch();
   }
 
@@ -379,6 +370,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     const type = bytes[start]! >> 4;
     if (this.#phase !== OPEN) {
       this.#context.router.endRun();
+      this.#context.counters.otherPacketsIn++;
       // So that a CONNECT that cannot be read is answered in the words of its version.
       if (type === CONNECT && bytes[body + 6] === 5 && body + 6 < end) this.speak(5);
       receiveFirst(this.#context, this, decodePacket(bytes, start, end, this.protocolLevel));
@@ -389,6 +381,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       return;
     }
     this.#context.router.endRun();
+    this.#context.counters.otherPacketsIn++;
     if (type >= PUBACK && type <= PUBCOMP && end - body === 2) {
       receiveAck(this.#context, this, type, (bytes[body]! << 8) | bytes[body + 1]!, 0);
     } else receiveOther(this.#context, this, decodePacket(bytes, start, end, this.protocolLevel));
