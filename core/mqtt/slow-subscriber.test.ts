@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryJournal } from '../../test/support/memory-journal.ts';
 import { BrokerBench, publishPacket } from '../../test/support/mqtt-broker.ts';
 
 const limits = { highWaterBytes: 10_000, hardLimitBytes: 100_000 };
@@ -105,5 +106,38 @@ describe('a subscriber that does not read', () => {
     expect([client.sink.ended, client.sink.destroyed]).toEqual([true, false]);
     bench.clock.advance(5_200);
     expect(client.sink.destroyed).toBe(true);
+  });
+
+  it('delays nobody at any QoS and in any version, nor does one whose rows wait for a commit', () => {
+    const journal = new MemoryJournal();
+    const bench = new BrokerBench({ limits, journal });
+    const v5 = { protocolLevel: 5 as const };
+    const frozen = [
+      bench.client('old', { cleanStart: false }),
+      bench.client('new', { ...v5, properties: { sessionExpirySeconds: 60, receiveMaximum: 1 } }),
+      bench.client('clean', v5),
+    ];
+    const healthy = [bench.client('h4'), bench.client('h5', { ...v5, properties: { topicAliasMaximum: 5 } })];
+    for (const client of [...frozen, ...healthy]) client.subscribe('a', 2);
+    bench.broker.release(journal.commit());
+    for (const client of [...frozen, ...healthy]) client.look();
+    for (const client of frozen) client.sink.frozen = true;
+    const writer = bench.client('writer');
+    for (let i = 1; i <= 90; i++) {
+      const qos = (i % 3) as 0 | 1 | 2;
+      writer.tell(publishPacket('a', `${i} ${kilobyte}`, qos, i));
+      for (const client of healthy) {
+        const messages = client.messages();
+        expect(messages.map(({ payload }) => parseInt(Buffer.from(payload).toString(), 10))).toEqual([i]);
+        const [{ packetId }] = messages as [{ packetId: number }];
+        if (qos === 1) client.ack('puback', packetId);
+        if (qos === 2) client.ack('pubrec', packetId);
+        if (qos === 2) client.ack('pubcomp', packetId);
+      }
+    }
+    // Nothing was committed meanwhile, so the writer has no answer yet.
+    expect(writer.look()).toEqual([]);
+    bench.broker.release(journal.commit());
+    expect(writer.look()).toHaveLength(60);
   });
 });
