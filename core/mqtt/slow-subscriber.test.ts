@@ -129,7 +129,7 @@ describe('a subscriber that does not read', () => {
       for (const client of healthy) {
         const messages = client.messages();
         expect(messages.map(({ payload }) => parseInt(Buffer.from(payload).toString(), 10))).toEqual([i]);
-        const [{ packetId }] = messages as [{ packetId: number }];
+        const { packetId } = messages[0]!;
         if (qos === 1) client.ack('puback', packetId);
         if (qos === 2) client.ack('pubrec', packetId);
         if (qos === 2) client.ack('pubcomp', packetId);

@@ -118,7 +118,8 @@ export function packetOf(packet: LoosePacket): Packet {
     const filters = packet.filters.map((filter) => ({ ...DEFAULT_OPTIONS, ...filter }));
     return { properties: {}, ...packet, filters };
   }
-  return { properties: {}, reasonCode: 0, reasonCodes: [], ...packet } as Packet;
+  const missing: object = { properties: {}, reasonCode: 0, reasonCodes: [] };
+  return { ...missing, ...packet } as Packet;
 }
 
 export function connectPacket({ will = null, ...options }: ConnectOptions): ConnectPacket {
