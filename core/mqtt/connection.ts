@@ -357,7 +357,9 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   fail(error: unknown): void {
     if (error instanceof MalformedPacket) {
       this.#context.counters.malformedPackets++;
-      this.close(error.message, error.reasonCode);
+      // MQTT311-3.1.4-1: what is no CONNECT gets no CONNACK, unless it is known to be of level 5.
+      const told = this.#phase !== AWAIT_CONNECT || this.protocolLevel === 5;
+      this.close(error.message, told ? error.reasonCode : undefined);
       return;
     }
     this.#context.log.error('a connection failed', { address: this.sink.address, error: messageOf(error) });
