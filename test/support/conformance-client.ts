@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
+import { onTestFinished } from 'vitest';
 import { silentLog } from '../../core/base/log.ts';
 import { ManualClock } from '../../core/base/manual-clock.ts';
 import { Broker } from '../../core/mqtt/broker.ts';
@@ -35,11 +36,14 @@ export function bytes(...parts: (number | string | Uint8Array)[]): Buffer {
   return Buffer.concat(
     parts.map((part) => {
       if (typeof part === 'number') return Buffer.from([part]);
-      if (typeof part !== 'string') return part;
-      const text = Buffer.from(part);
-      return Buffer.concat([Buffer.from([text.length >> 8, text.length & 255]), text]);
+      return typeof part === 'string' ? prefixed(Buffer.from(part)) : part;
     }),
   );
+}
+
+/** Binary data, or text that is none, behind its two bytes of length. */
+export function prefixed(data: Uint8Array | number[]): Buffer {
+  return Buffer.concat([Buffer.from([data.length >> 8, data.length & 255]), Uint8Array.from(data)]);
 }
 
 /** A whole control packet by hand: the first byte, its Remaining Length, and `parts` as `bytes` takes them. */
@@ -53,6 +57,13 @@ export function packet(header: number, ...parts: (number | string | Uint8Array)[
   } while (rest > 0);
   return Buffer.concat([Buffer.from([header, ...length]), body]);
 }
+
+/** CONNECT of MQTT 5 by hand: connect flags, no keep-alive, no properties, then the payload as `bytes` takes it. */
+export function connectBytes(flags: number, ...payload: (number | string | Uint8Array)[]): Buffer {
+  return packet(0x10, 'MQTT', 5, flags, 0, 0, 0, ...payload);
+}
+
+type OfType<T, P = Packet> = P extends { type: infer Types } ? (T extends Types ? P : never) : never;
 
 interface Waiting {
   done: () => void;
@@ -69,6 +80,8 @@ export class ConformanceClient {
   readonly #reader: PacketReader;
   readonly #packets: { packet: Packet; bytes: Buffer }[] = [];
   #closed = false;
+  /** What the broker sent and should not have: it cannot be read. */
+  #fault: Error | null = null;
   #waiting: Waiting | null = null;
 
   private constructor(socket: Socket, level: ProtocolLevel) {
@@ -79,7 +92,14 @@ export class ConformanceClient {
       MAX_PACKET_BYTES,
     );
     this.#reader.level = level;
-    socket.on('data', (chunk) => this.#reader.feed(chunk));
+    socket.on('data', (chunk) => {
+      try {
+        this.#reader.feed(chunk);
+      } catch (error) {
+        this.#fault = error as Error;
+        socket.destroy();
+      }
+    });
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => {
       this.#closed = true;
@@ -117,7 +137,14 @@ export class ConformanceClient {
   /** Everything that comes until the broker closes the connection. */
   async closed(): Promise<Packet[]> {
     while (!this.#closed) await this.#wait('the broker to close');
+    if (this.#fault !== null) throw this.#fault;
     return this.#packets.splice(0).map(({ packet }) => packet);
+  }
+
+  /** Sends something that ends the connection; what came before the end, as `outcomes` writes it. */
+  async fate(...packets: (LoosePacket | Uint8Array)[]): Promise<string[]> {
+    this.send(...packets);
+    return outcomes(await this.closed());
   }
 
   /** Everything that came, and was on its way when PINGREQ arrived. */
@@ -158,12 +185,11 @@ export class ConformanceClient {
     properties: Properties = {},
   ): Promise<number[]> {
     const filters = [{ filter, qos, ...options }];
-    const answer = await this.ask({ type: 'subscribe', packetId: 9, filters, properties });
-    if (answer.type !== 'suback') throw new Error(`SUBACK was to come, and ${answer.type} came.`);
-    return answer.reasonCodes;
+    this.send({ type: 'subscribe', packetId: 9, filters, properties });
+    return (await this.#take('suback')).reasonCodes;
   }
 
-  /** Sends a message and goes through its exchange. Returns the reason code of the first answer, 0 for QoS 0. */
+  /** Sends a message and goes through its exchange; what else comes stays to be looked at. Returns the reason code of the first answer, 0 for QoS 0. */
   async publish(
     topic: string,
     payload: string,
@@ -173,16 +199,17 @@ export class ConformanceClient {
     const { packetId = 1, ...flags } = options;
     this.send(publishPacket(topic, payload, qos, packetId, flags));
     if (qos === 0) {
-      await this.settled();
+      this.send({ type: 'pingreq' });
+      await this.#take('pingresp');
       return 0;
     }
-    const answer = await this.next();
-    if (answer.type !== 'puback' && answer.type !== 'pubrec') throw new Error(`${answer.type} came.`);
-    if (answer.type === 'pubrec' && answer.reasonCode < 0x80) {
-      const last = await this.ask({ type: 'pubrel', packetId });
-      if (last.type !== 'pubcomp') throw new Error(`PUBCOMP was to come, and ${last.type} came.`);
+    if (qos === 1) return (await this.#take('puback')).reasonCode;
+    const { reasonCode } = await this.#take('pubrec');
+    if (reasonCode < 0x80) {
+      this.send({ type: 'pubrel', packetId });
+      await this.#take('pubcomp');
     }
-    return answer.reasonCode;
+    return reasonCode;
   }
 
   /** The network goes away without a word. */
@@ -190,9 +217,22 @@ export class ConformanceClient {
     this.socket.destroy();
   }
 
+  /** The next packet of a type; those before it stay. */
+  async #take<T extends Packet['type']>(type: T): Promise<OfType<T>> {
+    for (let from = 0; ;) {
+      for (; from < this.#packets.length; from++) {
+        if (this.#packets[from]!.packet.type !== type) continue;
+        return this.#packets.splice(from, 1)[0]!.packet as OfType<T>;
+      }
+      if (this.#closed) throw this.#fault ?? new Error(`The broker closed the connection before ${type}.`);
+      await this.#wait(type);
+    }
+  }
+
   async #next(): Promise<{ packet: Packet; bytes: Buffer }> {
     while (this.#packets.length === 0) {
-      if (this.#closed) throw new Error('The broker closed the connection, and a packet was to come.');
+      if (this.#closed)
+        throw this.#fault ?? new Error('The broker closed the connection, and a packet was to come.');
       await this.#wait('a packet');
     }
     return this.#packets.shift()!;
@@ -228,7 +268,16 @@ export function textOf({ topic, payload, qos, retain, dup }: PublishPacket): str
   return `${topic} ${Buffer.from(payload).toString()} ${qos}${retain ? 'r' : ''}${dup ? 'd' : ''}`;
 }
 
-/** A broker behind TCP on a free port of this machine, with a clock that the test moves. */
+/** Packets as `type 0xcode`; those without a code as their type. */
+export function outcomes(packets: Packet[]): string[] {
+  return packets.map((packet) =>
+    'reasonCode' in packet
+      ? `${packet.type} 0x${packet.reasonCode.toString(16).padStart(2, '0')}`
+      : packet.type,
+  );
+}
+
+/** A broker behind TCP on a free port of this machine, with a clock that the test moves. It ends with the test. */
 export class ConformanceBench {
   readonly clock = new ManualClock();
   readonly broker: Broker;
@@ -245,6 +294,7 @@ export class ConformanceBench {
     profile: Partial<ListenerProfile> = {},
   ): Promise<ConformanceBench> {
     const bench = new ConformanceBench(options);
+    onTestFinished(() => bench.#stop());
     bench.#listener = await listenTcp(bench.broker, {
       host: '127.0.0.1',
       port: 0,
@@ -281,7 +331,7 @@ export class ConformanceBench {
     while (this.broker.connectionCount === before) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     for (const client of this.#clients) client.drop();
     await this.#listener?.close();
     this.broker.stop();
