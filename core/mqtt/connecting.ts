@@ -154,8 +154,8 @@ function accept(
   const { session, present } = sessions.open(clientId, cleanStart, admission.username, limits);
   session.hidden = connection.origin.profile === HOST_PROFILE;
   if (!session.hidden) counters.connectionsAccepted++;
-  const serverKeepAlive = protocolLevel === 5 ? limits.serverKeepAliveSeconds : 0;
-  const keepAliveSeconds = serverKeepAlive > 0 ? serverKeepAlive : packet.keepAliveSeconds;
+  const keepAliveSeconds =
+    protocolLevel === 5 ? shortened(packet.keepAliveSeconds, limits) : packet.keepAliveSeconds;
   const { maximumPacketBytes = Infinity, topicAliasMaximum = 0, receiveMaximum = 65_535 } = properties;
   connection.open({
     session,
@@ -207,21 +207,27 @@ function askedExpiry({ protocolLevel, cleanStart, properties }: ConnectPacket): 
   return cleanStart ? 0 : NEVER_EXPIRES;
 }
 
+/** The keep-alive that a v5 client has to use (v5 §3.2.2.3.14): its own, where it is not longer than is allowed. */
+function shortened(keepAliveSeconds: number, { serverKeepAliveSeconds: longest }: ClientLimits): number {
+  return longest > 0 && (keepAliveSeconds === 0 || keepAliveSeconds > longest) ? longest : keepAliveSeconds;
+}
+
 /** Properties of CONNACK (v5 §3.2.2.3): whatever is not as the client must take it for granted. */
 function terms(
-  { properties: asked }: ConnectPacket,
+  { properties: asked, keepAliveSeconds }: ConnectPacket,
   limits: ClientLimits,
   expirySeconds: number,
   { assignedClientId, authData }: Extras,
 ): Properties {
-  const { receiveMaximum, maxPacketBytes, topicAliasMaximum, serverKeepAliveSeconds } = limits;
+  const { receiveMaximum, maxPacketBytes, topicAliasMaximum } = limits;
+  const serverKeepAliveSeconds = shortened(keepAliveSeconds, limits);
   return {
     ...(expirySeconds !== (asked.sessionExpirySeconds ?? 0) && { sessionExpirySeconds: expirySeconds }),
     ...(receiveMaximum < 65_535 && { receiveMaximum }),
     maximumPacketBytes: maxPacketBytes,
     ...(topicAliasMaximum > 0 && { topicAliasMaximum }),
     ...(assignedClientId !== undefined && { assignedClientId }),
-    ...(serverKeepAliveSeconds > 0 && { serverKeepAliveSeconds }),
+    ...(serverKeepAliveSeconds !== keepAliveSeconds && { serverKeepAliveSeconds }),
     ...(asked.authMethod !== undefined && { authMethod: asked.authMethod }),
     ...(authData !== undefined && { authData }),
   };

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
 import { BufferPool } from './buffer-pool.ts';
 import { ClientChanges } from './client-changes.ts';
+import { NOT_AUTHORIZED } from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
 import { createCounters } from './counters.ts';
 import { Flusher } from './flusher.ts';
@@ -116,15 +117,25 @@ export class BrokerContext {
     return own === undefined ? limits : { ...limits, ...own };
   }
 
-  /** The answer of the access check; a throw is a no. */
   mayUse(clientId: string, username: string | null, action: AccessRequest['action'], topic: string): boolean {
+    return this.refusalOf(clientId, username, action, topic) === 0;
+  }
+
+  /** The answer of the access check as a reason code: 0 is a yes. A throw is a no. */
+  refusalOf(
+    clientId: string,
+    username: string | null,
+    action: AccessRequest['action'],
+    topic: string,
+  ): number {
     const { authorize } = this.options;
-    if (authorize === undefined) return true;
+    if (authorize === undefined) return 0;
     try {
-      return authorize({ clientId, username, action, topic });
+      const verdict = authorize({ clientId, username, action, topic });
+      return typeof verdict === 'number' ? verdict : verdict ? 0 : NOT_AUTHORIZED;
     } catch (error) {
       this.warn('an access check failed', error);
-      return false;
+      return NOT_AUTHORIZED;
     }
   }
 

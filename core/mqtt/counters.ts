@@ -17,6 +17,8 @@ export function createCounters(): BrokerCounters {
     malformedPackets: 0,
     keepAliveTimeouts: 0,
     takeOvers: 0,
+    otherPacketsIn: 0,
+    otherPacketsOut: 0,
     publishBytesIn: 0,
     publishBytesOut: 0,
     expiredMessages: 0,

@@ -134,6 +134,7 @@ export interface BrokerOptions {
   /**
    * Without it everything is allowed. Answers are remembered per client and topic until `Broker.accessChanged()`.
    * A no to a subscription is SUBACK 0x80 (v5 0x87); a publish is acknowledged and ignored (v5 0x87).
+   * A number is a no with that reason code for SUBACK.
    */
-  authorize?: (request: AccessRequest) => boolean;
+  authorize?: (request: AccessRequest) => boolean | number;
 }

@@ -36,7 +36,7 @@ export interface ClientLimits {
   queueBytes: number;
   /** Longest Session Expiry Interval that is granted; told to v5 clients when it is shortened. */
   maxSessionExpirySeconds: number;
-  /** Keep-alive that v5 clients are told to use instead of theirs; 0: theirs. */
+  /** Longest keep-alive; v5 clients with a longer one, or none, are told to use this. 0: any. */
   serverKeepAliveSeconds: number;
 }
 

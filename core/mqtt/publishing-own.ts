@@ -62,12 +62,9 @@ export function publishWill(
   will: WillRow,
 ): void {
   const { topic } = will;
-  const { authorize } = context.options;
   try {
-    const allowed =
-      !isServerOnly(topic) &&
-      (authorize === undefined || authorize({ clientId, username, action: 'publish', topic }));
-    if (allowed) publishOwn(context, { ...will, clientId, username, silent: false });
+    if (!isServerOnly(topic) && context.mayUse(clientId, username, 'publish', topic))
+      publishOwn(context, { ...will, clientId, username, silent: false });
     else context.counters.denied++;
   } catch (error) {
     context.log.error('a will could not be published', { client: clientId, error: messageOf(error) });

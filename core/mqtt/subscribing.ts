@@ -7,7 +7,6 @@ import {
 } from './codec/packet.ts';
 import {
   NO_SUBSCRIPTION_EXISTED,
-  NOT_AUTHORIZED,
   QUOTA_EXCEEDED,
   SUCCESS,
   TOPIC_FILTER_INVALID,
@@ -55,9 +54,12 @@ function subscribe(
   const { counters, router } = context;
   const shared = parseShared(filter);
   const topicFilter = shared === null ? filter : shared.filter;
-  if (!session.hidden && !context.mayUse(session.clientId, connection.username, 'subscribe', topicFilter)) {
+  const refusal = session.hidden
+    ? SUCCESS
+    : context.refusalOf(session.clientId, connection.username, 'subscribe', topicFilter);
+  if (refusal !== SUCCESS) {
     counters.denied++;
-    return NOT_AUTHORIZED;
+    return refusal;
   }
   const { maxSubscriptions, maxTopicLevels } = session.record.limits;
   if (levelsOf(topicFilter) > maxTopicLevels) {

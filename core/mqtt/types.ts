@@ -57,6 +57,9 @@ export interface BrokerCounters {
   malformedPackets: number;
   keepAliveTimeouts: number;
   takeOvers: number;
+  /** Packets from clients, and to them, that are not PUBLISH. */
+  otherPacketsIn: number;
+  otherPacketsOut: number;
   /** PUBLISH packets from clients, and to them, with their payload bytes. */
   publishBytesIn: number;
   publishBytesOut: number;

@@ -26,6 +26,8 @@ export interface ProcessNumbers {
 const BROKER: Record<keyof BrokerCounters, [name: string, help: string]> = {
   messagesIn: ['messages_received', 'PUBLISH packets received.'],
   messagesOut: ['messages_sent', 'PUBLISH packets sent.'],
+  otherPacketsIn: ['other_packets_received', 'Packets received that are not PUBLISH.'],
+  otherPacketsOut: ['other_packets_sent', 'Packets sent that are not PUBLISH.'],
   bytesIn: ['bytes_received', 'Bytes received from MQTT clients.'],
   bytesOut: ['bytes_sent', 'Bytes sent to MQTT clients.'],
   publishBytesIn: ['publish_bytes_received', 'Bytes of PUBLISH packets received.'],
