@@ -30,7 +30,10 @@ export function parseServeArguments(args: string[]): StationOptions {
 
 function parseProfile(name: string | undefined): StationOptions['profile'] {
   if (name === undefined || name === 'conformance') return name ?? null;
-  throw new CodedError('options.unknown_profile', `There is no profile "${name}". The only one is "conformance".`);
+  throw new CodedError(
+    'options.unknown_profile',
+    `There is no profile "${name}". The only one is "conformance".`,
+  );
 }
 
 /** Text-valued flags by name, switches, and the words between them. @throws CodedError `options.unknown_flag` */

@@ -56,7 +56,7 @@ const name = v.pipe(
   v.trim(),
   v.minLength(1),
   v.maxLength(120),
-  v.regex(/^[^+#/\u0000-\u001f]+$/, 'no wildcards, slashes or control characters'),
+  v.regex(/^[^+#/\p{Cc}]+$/u, 'no wildcards, slashes or control characters'),
 );
 export const userName = name;
 export const roleName = name;

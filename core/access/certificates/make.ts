@@ -1,7 +1,7 @@
 /** Makes keys and certificates: ECDSA P-256 with SHA-256, which every TLS 1.2 client and Electron's BoringSSL speak. */
 // The library registers its parts through decorators that need this first.
 import 'reflect-metadata';
-import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
@@ -24,6 +24,13 @@ const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3_650;
 /** Valid from a day ago: a device's clock may be behind ours. */
 const BACKDATED_MS = DAY_MS;
+
+// By use and not by name: Node and the browser, whose types the tests load too, name them in different places.
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+interface KeyPair {
+  publicKey: Key;
+  privateKey: Key;
+}
 
 /** A certificate with its private key (PKCS #8), both PEM. */
 export interface MadePair {
@@ -53,10 +60,10 @@ export async function makeAuthority(name: string, nowMs: number): Promise<MadePa
       extensions: [
         new BasicConstraintsExtension(true, 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto),
       ],
     },
-    webcrypto,
+    crypto,
   );
   return { certificate: pemOf(certificate), key: await keyPem(keys) };
 }
@@ -71,8 +78,8 @@ export async function issue(authority: MadePair, request: IssueRequest, nowMs: n
     new BasicConstraintsExtension(false, undefined, true),
     new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
     new ExtendedKeyUsageExtension([usage]),
-    await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
-    await AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, webcrypto),
+    await SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto),
+    await AuthorityKeyIdentifierExtension.create(issuer.publicKey, false, crypto),
   ];
   if (request.hosts.length > 0) {
     const names = request.hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const);
@@ -90,7 +97,7 @@ export async function issue(authority: MadePair, request: IssueRequest, nowMs: n
       signingKey,
       extensions,
     },
-    webcrypto,
+    crypto,
   );
   return { certificate: pemOf(certificate), key: await keyPem(keys) };
 }
@@ -111,17 +118,17 @@ function signatureOf(key: KeyObject): { name: string; namedCurve?: string; hash:
 
 async function signing(
   pem: string,
-): Promise<{ signingKey: webcrypto.CryptoKey; signingAlgorithm: webcrypto.Algorithm }> {
+): Promise<{ signingKey: Key; signingAlgorithm: { name: string; hash: string } }> {
   const key = createPrivateKey(pem);
   const algorithm = signatureOf(key);
   if (algorithm === undefined) throw new Error('certificates cannot be signed with this kind of key');
   const der = key.export({ type: 'pkcs8', format: 'der' });
-  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+  const signingKey = await crypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
   return { signingKey, signingAlgorithm: algorithm };
 }
 
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+function newKeys(): Promise<KeyPair> {
+  return crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 }
 
 /** Positive, and with 126 random bits hard to guess (RFC 5280 §4.1.2.2). */
@@ -140,8 +147,8 @@ function pemOf(certificate: X509Certificate): string {
   return `${certificate.toString('pem').trim()}\n`;
 }
 
-async function keyPem(keys: webcrypto.CryptoKeyPair): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+async function keyPem(keys: KeyPair): Promise<string> {
+  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey));
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return key.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
