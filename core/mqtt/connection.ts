@@ -382,6 +382,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       receivePublish(this.#context, this, bytes, start, body, end);
       return;
     }
+    if (type === CONNECT) throw new MalformedPacket('protocol', 'A second CONNECT (MQTT-3.1.0-2).');
     this.#context.router.endRun();
     this.#context.counters.otherPacketsIn++;
     if (type >= PUBACK && type <= PUBCOMP && end - body === 2) {
