@@ -28,6 +28,8 @@ function everyLimit(): string[] {
   const limits = limitsOf(
     {
       broker: part(new Broker({ clock, log: silentLog })),
+      mqttListeners: { counters: () => ({ handshakesFailed: 1, upgradesRefused: 1, newcomersTimedOut: 1 }) },
+      mqttAccess: { counters: { wrong: 1, throttled: 1, busy: 1 } },
       endpoint: part(new CoapEndpoint({ clock, log: silentLog })),
       registry: part(registry),
       topics: part(new TopicTree({ sink, seriesOf: () => [] })),

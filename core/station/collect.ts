@@ -3,15 +3,19 @@ import type { LimitCounters, ListenerStatus, StationStatus } from '../contract/s
 import type { DeviceRegistry } from '../devices/registry.ts';
 import type { TopicTree } from '../devices/topic-tree.ts';
 import type { GatewayCounters } from '../gateway/parts.ts';
+import type { MqttAccess } from '../access/mqtt-access.ts';
 import type { Broker } from '../mqtt/broker.ts';
 import type { RpcHost } from '../rpc/host.ts';
 import type { Record } from '../store/record.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CoapDesk } from './coap-desk.ts';
 import type { Intake } from './intake.ts';
+import type { MqttListeners } from './mqtt-listeners.ts';
 
 export interface StatusParts {
   broker: Broker;
+  mqttListeners: MqttListeners;
+  mqttAccess: MqttAccess;
   endpoint: CoapEndpoint;
   desk: CoapDesk;
   record: Record;
@@ -27,6 +31,8 @@ export interface StatusParts {
 /** The counters of every part that refuses or gives up something. */
 export interface LimitParts {
   broker: Pick<Broker, 'counters'>;
+  mqttListeners: Pick<MqttListeners, 'counters'>;
+  mqttAccess: Pick<MqttAccess, 'counters'>;
   endpoint: Pick<CoapEndpoint, 'counters'>;
   registry: Pick<DeviceRegistry, 'counters'>;
   topics: Pick<TopicTree, 'counters'>;
@@ -70,7 +76,7 @@ export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' |
  * out: the table shows what happened, not what could.
  */
 export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCounters {
-  const { broker, endpoint, registry, topics, telemetry, intake, rpc } = parts;
+  const { broker, mqttListeners, mqttAccess, endpoint, registry, topics, telemetry, intake, rpc } = parts;
   const mqtt = broker.counters;
   const coap = endpoint.counters;
   const table: { [part: string]: { [reason: string]: number } } = {
@@ -84,7 +90,14 @@ export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCount
       retained_refused: mqtt.retainedRefused,
       sessions_evicted: mqtt.sessionsEvicted,
       stuck_clients: mqtt.stuckClients,
+      quota_exceeded: mqtt.quotaExceeded,
+      too_large_for_client: mqtt.tooLargeForClient,
+      bad_credentials: mqtt.badCredentials,
+      expired_messages: mqtt.expiredMessages,
+      expired_sessions: mqtt.expiredSessions,
+      ...mqttListeners.counters(),
     },
+    access: { throttled: mqttAccess.counters.throttled, busy: mqttAccess.counters.busy },
     coap: {
       malformed: coap.malformed,
       unmatched: coap.unmatched,

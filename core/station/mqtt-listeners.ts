@@ -13,7 +13,7 @@ import type {
   newListener,
 } from '../contract/listeners.ts';
 import type { Broker } from '../mqtt/broker.ts';
-import type { TransportListener } from '../mqtt/transports/transport-listener.ts';
+import type { TransportCounters, TransportListener } from '../mqtt/transports/transport-listener.ts';
 import { checkStaysFixed, FIXED_LISTENER, fixedConfig, fixedError } from './mqtt-listeners-fixed.ts';
 import type { FixedListener } from './mqtt-listeners-fixed.ts';
 import { loadListeners, saveListeners } from './mqtt-listeners-file.ts';
@@ -42,6 +42,11 @@ export interface MqttListenersParts {
   fixed: FixedListener;
 }
 
+export type RefusedAtTheDoor = Pick<
+  TransportCounters,
+  'handshakesFailed' | 'upgradesRefused' | 'newcomersTimedOut'
+>;
+
 interface Entry {
   config: MqttListenerConfig;
   state: MqttListenerStatus['state'];
@@ -58,6 +63,8 @@ export class MqttListeners {
   readonly #parts: MqttListenersParts;
   readonly #around: ListenerSurroundings;
   readonly #entries = new Map<string, Entry>();
+  /** Of listeners that were closed. */
+  readonly #past: RefusedAtTheDoor = { handshakesFailed: 0, upgradesRefused: 0, newcomersTimedOut: 0 };
   #unsubscribe: Unsubscribe = () => undefined;
   /** Changes run one after the other: each may close and open sockets. */
   #last: Promise<unknown> = Promise.resolve();
@@ -97,6 +104,13 @@ export class MqttListeners {
     return this.#inTurn(async () => {
       await Promise.all([...this.#entries.values()].map((entry) => this.#close(entry)));
     });
+  }
+
+  /** What came to any listener and went wrong before MQTT began. */
+  counters(): RefusedAtTheDoor {
+    const sum = { ...this.#past };
+    for (const { opened } of this.#entries.values()) if (opened !== null) add(sum, opened.counters);
+    return sum;
   }
 
   list(): MqttListenerStatus[] {
@@ -223,6 +237,7 @@ export class MqttListeners {
   async #close(entry: Entry): Promise<void> {
     const { opened } = entry;
     entry.opened = null;
+    if (opened !== null) add(this.#past, opened.counters);
     try {
       await opened?.close();
     } catch (error) {
@@ -343,4 +358,10 @@ function expiredLine(validToMs: number): string {
 
 function newEntry(config: MqttListenerConfig): Entry {
   return { config, state: 'stopped', opened: null, error: null, credentials: '' };
+}
+
+function add(sum: RefusedAtTheDoor, more: RefusedAtTheDoor): void {
+  sum.handshakesFailed += more.handshakesFailed;
+  sum.upgradesRefused += more.upgradesRefused;
+  sum.newcomersTimedOut += more.newcomersTimedOut;
 }
