@@ -7,7 +7,7 @@ export default defineConfig({
       'electron/**/*.test.ts',
       'renderer/**/*.test.ts',
       'scripts/**/*.test.ts',
-      'test/{peers,faults,house}/**/*.test.ts',
+      'test/{conformance,peers,faults,house}/**/*.test.ts',
     ],
     pool: 'forks',
     maxWorkers: 2,
