@@ -14,6 +14,8 @@ const RETURN_CODES: Partial<Record<number, number>> = {
   [codes.UNSUPPORTED_PROTOCOL_VERSION]: UNACCEPTABLE_PROTOCOL,
   [codes.CLIENT_IDENTIFIER_NOT_VALID]: IDENTIFIER_REJECTED,
   [codes.BAD_USER_NAME_OR_PASSWORD]: BAD_USER_NAME_OR_PASSWORD,
+  [codes.NOT_AUTHORIZED]: NOT_AUTHORIZED,
+  [codes.BANNED]: NOT_AUTHORIZED,
   [codes.SERVER_UNAVAILABLE]: SERVER_UNAVAILABLE,
   [codes.SERVER_BUSY]: SERVER_UNAVAILABLE,
   [codes.SERVER_SHUTTING_DOWN]: SERVER_UNAVAILABLE,
@@ -42,10 +44,14 @@ export interface Farewell {
   serverReference?: string | undefined;
 }
 
-/** CONNACK that refuses; `reasonCode` as in level 5, from 0x80 on. */
-export function refusal(level: ProtocolLevel, farewell: Farewell, maxPacketBytes: number): Buffer {
+/**
+ * CONNACK that refuses; `reasonCode` as in level 5, from 0x80 on. Null where an older level has no return code for it:
+ * then the connection is closed without a word (MQTT311-3.2.2-6).
+ */
+export function refusal(level: ProtocolLevel, farewell: Farewell, maxPacketBytes: number): Buffer | null {
   if (level !== 5) {
-    const reasonCode = RETURN_CODES[farewell.reasonCode] ?? NOT_AUTHORIZED;
+    const reasonCode = RETURN_CODES[farewell.reasonCode];
+    if (reasonCode === undefined) return null;
     return encodePacket({ type: 'connack', sessionPresent: false, reasonCode, properties: {} }, level);
   }
   const reasonCode = NOT_IN_CONNACK.has(farewell.reasonCode) ? codes.SERVER_UNAVAILABLE : farewell.reasonCode;

@@ -417,12 +417,12 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   }
 
   #say(farewell: Farewell): void {
-    let packet: Buffer;
+    let packet: Buffer | null;
     if (this.#phase === AWAIT_CONNECT)
       packet = refusal(this.protocolLevel, farewell, this.maximumPacketBytes);
     else if (this.protocolLevel === 5) packet = disconnection(farewell, this.maximumPacketBytes);
     else return;
-    this.#outbox.append(packet, 0, packet.length);
+    if (packet !== null) this.#outbox.append(packet, 0, packet.length);
   }
 
   #touch(): void {
