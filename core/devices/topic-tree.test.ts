@@ -139,6 +139,33 @@ describe('the tree', () => {
     expect(tree.view({ search: 'zzz' })).toMatchObject({ nodes: [], totalTopics: 3 });
   });
 
+  test('a search with wildcards is a topic filter [MQTT-4.7.1-1] [MQTT-4.7.2-1]', () => {
+    const { tree, say } = setUp();
+    const topics = [
+      'plant',
+      'plant/room1/door',
+      'plant/room2/door',
+      'plant/room2/door/lock',
+      '$SYS/door',
+      '/a.b',
+    ];
+    for (const topic of topics) say(topic);
+    const found = (search: string) =>
+      tree
+        .view({ search })
+        .nodes.filter(({ last }) => last !== null)
+        .map(({ topic }) => topic);
+    expect(found('plant/+/door')).toEqual(['plant', 'plant/room1/door', 'plant/room2/door']);
+    expect(found('plant/room2/#')).toEqual(['plant', 'plant/room2/door', 'plant/room2/door/lock']);
+    expect(found('plant/#')).toHaveLength(4);
+    expect(found('#')).toHaveLength(5);
+    expect(found('+/door')).toEqual([]);
+    expect(found('+/a.b')).toEqual(['/a.b']);
+    expect(found('+/aXb')).toEqual([]);
+    expect(found('PLANT/+/door')).toEqual([]);
+    expect(found('room+')).toEqual([]);
+  });
+
   test('empty levels are levels, opened and closed like any other', () => {
     const { tree, say } = setUp();
     for (const topic of ['/a', '/', 'b//c', '']) say(topic);

@@ -54,10 +54,10 @@ export function visibleTopics(
   return visible;
 }
 
-/** Topics that contain the text, case aside, and the levels above them. */
+/** Topics that `wantedBy` finds, and the levels above them. */
 export function matchingNodes(nodes: Iterable<TreeNode>, search: string): Set<TreeNode> {
   const matches = new Set<TreeNode>();
-  const wanted = containing(search);
+  const wanted = wantedBy(search);
   for (const node of nodes) {
     if (node.own === null || !wanted.test(node.topic)) continue;
     for (let up: TreeNode | null = node; up !== null && !matches.has(up); up = up.parent) matches.add(up);
@@ -65,9 +65,33 @@ export function matchingNodes(nodes: Iterable<TreeNode>, search: string): Set<Tr
   return matches;
 }
 
-/** Finds the text whatever its case, without a lower-case copy of every topic. */
-export function containing(search: string): RegExp {
-  return new RegExp(search.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'i');
+/**
+ * What a search finds: the topics of an MQTT filter where the text is one with wildcards (v5 §4.7), else every topic that
+ * contains the text, whatever its case. No topic has a wildcard in its name (MQTT-3.3.2-2), so the two are never mixed up.
+ */
+export function wantedBy(search: string): RegExp {
+  const levels = search.split('/');
+  const last = levels.length - 1;
+  const isWild = levels.some((level) => level === '+' || level === '#');
+  const isFilter = levels.every(
+    (level, at) =>
+      (level === '+' || !level.includes('+')) && (!level.includes('#') || (level === '#' && at === last)),
+  );
+  // Without a lower-case copy of every topic.
+  if (!isWild || !isFilter) return new RegExp(escaped(search), 'i');
+  // A wildcard in front does not reach what begins with a dollar (MQTT-4.7.2-1).
+  let pattern = levels[0] === '+' || levels[0] === '#' ? '^(?!\\$)' : '^';
+  for (const [at, level] of levels.entries()) {
+    const border = at === 0 ? '' : '/';
+    // `a/#` is also `a` itself (§4.7.1.2).
+    if (level === '#') return new RegExp(at === 0 ? pattern : `${pattern}(?:/|$)`);
+    pattern += border + (level === '+' ? '[^/]*' : escaped(level));
+  }
+  return new RegExp(`${pattern}$`);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 export function snapshotOf({ nodes, leftOut }: VisibleTopics, totalTopics: number): TopicsSnapshot {

@@ -1,6 +1,6 @@
 import type { TopicsDelta, TopicsSnapshot } from '../contract/topics.ts';
 import type { DeviceFeed } from './feed.ts';
-import { containing, snapshotOf, viewsOf } from './topic-view.ts';
+import { snapshotOf, viewsOf, wantedBy } from './topic-view.ts';
 import type { VisibleTopics } from './topic-view.ts';
 
 /**
@@ -29,7 +29,7 @@ export class TopicsFeed implements DeviceFeed<TopicsSnapshot, TopicsDelta> {
     dirty: () => void;
     onClose: () => void;
   }) {
-    this.#search = parts.search === '' ? null : containing(parts.search);
+    this.#search = parts.search === '' ? null : wantedBy(parts.search);
     this.#look = parts.look;
     this.#nextEpoch = parts.nextEpoch;
     this.#totalTopics = parts.totalTopics;
