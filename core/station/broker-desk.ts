@@ -1,5 +1,6 @@
 import { CodedError } from '../base/errors.ts';
 import { Signal } from '../base/events.ts';
+import type { Log } from '../base/log.ts';
 import type {
   ClientDetail,
   ClientRow,
@@ -27,9 +28,11 @@ export class BrokerDesk {
   /** A look at the clients may show something new. */
   readonly changed = new Signal<void>();
   readonly #broker: Broker;
+  readonly #log: Log;
 
-  constructor(broker: Broker) {
+  constructor(broker: Broker, log: Log) {
     this.#broker = broker;
+    this.#log = log;
   }
 
   clients(): ClientRow[] {
@@ -49,15 +52,14 @@ export class BrokerDesk {
     return { row, ...rest };
   }
 
-  /** @throws CodedError `broker.unknown_client`, `broker.not_connected` */
+  /**
+   * The log keeps the reason: below version 5 the client cannot be told it.
+   * @throws CodedError `broker.unknown_client`, `broker.not_connected`
+   */
   disconnect(clientId: string, reason: string): void {
-    if (
-      this.#broker.disconnect(
-        clientId,
-        ADMINISTRATIVE_ACTION,
-        reason === '' ? 'disconnected by the operator' : reason,
-      )
-    ) {
+    const told = reason === '' ? 'disconnected by the operator' : reason;
+    if (this.#broker.disconnect(clientId, ADMINISTRATIVE_ACTION, told)) {
+      this.#log.info('an operator disconnected a client', { client: clientId, reason });
       this.changed.emit();
       return;
     }

@@ -74,7 +74,7 @@ export function createBrokerParts(parts: {
     mqttAccess,
     certificates,
     mqttListeners,
-    brokerDesk: new BrokerDesk(broker),
+    brokerDesk: new BrokerDesk(broker, log),
     retainedDesk: new RetainedDesk({ store: broker.retained, clock }),
     publishes: new SavedPublishes(folder, logFor('station')),
     sys: new SysTree({

@@ -78,7 +78,7 @@ export function disconnectEffects(row: ClientRow): string[] {
   const told =
     row.protocolLevel >= 5
       ? 'It is told “administrative action” (0x98) and the reason above.'
-      : `MQTT ${protocolName(row.protocolLevel)} has no way to tell it why: the connection just closes. The reason goes into the journal.`;
+      : `MQTT ${protocolName(row.protocolLevel)} has no way to tell it why: the connection just closes. The reason is kept in the station\u2019s log.`;
   const back =
     row.username === null
       ? 'It may come back at once. To keep it out, close its listener to anonymous clients.'
