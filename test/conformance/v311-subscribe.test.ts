@@ -6,7 +6,7 @@ import { client311, hexOf } from '../support/conformance-v311.ts';
 /* SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK: MQTT 3.1.1 §3.8 to §3.11. */
 
 describe('SUBSCRIBE', () => {
-  it.each([
+  it.each<[string, Buffer]>([
     ['[MQTT311-3.8.3-1] a filter that is no text', packet(0x82, 0, 1, prefixed([0xff]), 0)],
     [
       '[MQTT311-3.8.3-1] a second filter that is no text',
@@ -16,9 +16,10 @@ describe('SUBSCRIBE', () => {
     ['[MQTT311-3.8.3-3] a filter without a QoS', packet(0x82, 0, 1, 't')],
     ['[MQTT311-3.8.3-3] a second filter without a QoS', packet(0x82, 0, 1, 't', 0, 'u')],
     ['[MQTT311-3.8.3-4] QoS 3', packet(0x82, 0, 1, 't', 3)],
-    ...[0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xfc].map(
-      (bits) => [`[MQTT311-3.8.3-4] reserved bits ${bits}`, packet(0x82, 0, 1, 't', bits)] as const,
-    ),
+    ...[0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xfc].map((bits): [string, Buffer] => [
+      `[MQTT311-3.8.3-4] reserved bits ${bits}`,
+      packet(0x82, 0, 1, 't', bits),
+    ]),
     ['[MQTT311-3.8.3-4] reserved bits at the second filter', packet(0x82, 0, 1, 't', 0, 'u', 0x05)],
   ])('with %s ends the connection', async (_name, broken) => {
     const bench = await ConformanceBench.start();
