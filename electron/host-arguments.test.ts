@@ -16,6 +16,12 @@ describe('hostArguments', () => {
     ]);
   });
 
+  it('passes switches on, which have no value', () => {
+    const words = ['x', '--mqtt-anonymous', '--mqtt', '0.0.0.0:1883', '--no-record', '--profile', 'conformance'];
+    expect(hostArguments(words, true)).toEqual(words.slice(1));
+    expect(hostArguments(['x', '--mqtt-anonymous=yes'], true)).toEqual([]);
+  });
+
   it('leaves what is not of the host, and a flag whose value is missing', () => {
     expect(hostArguments(['x', '--no-sandbox', 'file.txt', '--datax=1', '--coap'], true)).toEqual([]);
   });
