@@ -17,7 +17,15 @@ describe('hostArguments', () => {
   });
 
   it('passes switches on, which have no value', () => {
-    const words = ['x', '--mqtt-anonymous', '--mqtt', '0.0.0.0:1883', '--no-record', '--profile', 'conformance'];
+    const words = [
+      'x',
+      '--mqtt-anonymous',
+      '--mqtt',
+      '0.0.0.0:1883',
+      '--no-record',
+      '--profile',
+      'conformance',
+    ];
     expect(hostArguments(words, true)).toEqual(words.slice(1));
     expect(hostArguments(['x', '--mqtt-anonymous=yes'], true)).toEqual([]);
   });

@@ -17,8 +17,6 @@ export interface FixedListener extends HostPort {
  */
 export function fixedConfig(flags: FixedListener, saved: MqttListenerConfig | undefined): MqttListenerConfig {
   const { host, port, anonymous } = flags;
-  const local = isLoopback(host);
-  const chosen = saved !== undefined && isLoopback(saved.host) === local ? saved.anonymous : local;
   return {
     name: 'MQTT',
     path: '/mqtt',
@@ -35,8 +33,26 @@ export function fixedConfig(flags: FixedListener, saved: MqttListenerConfig | un
     certificate: null,
     clientCertificates: 'none',
     certificateUser: 'none',
-    anonymous: anonymous || chosen,
+    anonymous: anonymous || chosenAnonymous(flags, saved),
   };
+}
+
+/** Whether anonymous clients come in where the flags do not say so. */
+export function chosenAnonymous({ host }: FixedListener, saved: MqttListenerConfig | undefined): boolean {
+  const local = isLoopback(host);
+  return saved !== undefined && isLoopback(saved.host) === local ? saved.anonymous : local;
+}
+
+/**
+ * How it is saved. `--mqtt-anonymous` counts for the run that it is given to: whoever takes it away again has closed
+ * the listener. `chosen` is what counts without it.
+ */
+export function savedFixed(
+  config: MqttListenerConfig,
+  flags: FixedListener,
+  chosen: boolean,
+): MqttListenerConfig {
+  return flags.anonymous ? { ...config, anonymous: config.anonymous && chosen } : config;
 }
 
 /** Throws `listeners.fixed` when a change would move it. */

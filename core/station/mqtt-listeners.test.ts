@@ -130,6 +130,23 @@ describe('the listener of the command line', () => {
     expect(listeners.fixed()).toMatchObject({ state: 'listening', config: { anonymous: true } });
   });
 
+  it('is anonymous by the flag for that run only, whatever is saved meanwhile', async () => {
+    await restart({ ...open, anonymous: true });
+    await listeners.add(input({ name: 'Another' }));
+    await listeners.change({ ...listeners.fixed()!.config, maxConnections: 7 });
+    await restart(open);
+    expect(listeners.fixed()).toMatchObject({
+      state: 'failed',
+      config: { maxConnections: 7, anonymous: false },
+    });
+    users = 1;
+    await listeners.usersChanged();
+    await listeners.change({ ...listeners.fixed()!.config, anonymous: true });
+    users = 0;
+    await restart(open);
+    expect(listeners.fixed()).toMatchObject({ state: 'listening', config: { anonymous: true } });
+  });
+
   it('says who has its port', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => other.once('listening', resolve));

@@ -14,7 +14,14 @@ import type {
 } from '../contract/listeners.ts';
 import type { Broker } from '../mqtt/broker.ts';
 import type { TransportCounters, TransportListener } from '../mqtt/transports/transport-listener.ts';
-import { checkStaysFixed, FIXED_LISTENER, fixedConfig, fixedError } from './mqtt-listeners-fixed.ts';
+import {
+  checkStaysFixed,
+  chosenAnonymous,
+  FIXED_LISTENER,
+  fixedConfig,
+  fixedError,
+  savedFixed,
+} from './mqtt-listeners-fixed.ts';
 import type { FixedListener } from './mqtt-listeners-fixed.ts';
 import { loadListeners, saveListeners } from './mqtt-listeners-file.ts';
 import { credentialsOf, openListener, renewCredentials } from './mqtt-listeners-open.ts';
@@ -65,6 +72,8 @@ export class MqttListeners {
   readonly #entries = new Map<string, Entry>();
   /** Of listeners that were closed. */
   readonly #past: RefusedAtTheDoor = { handshakesFailed: 0, upgradesRefused: 0, newcomersTimedOut: 0 };
+  /** Of the listener of the command line, where `--mqtt-anonymous` does not say it. */
+  #chosenAnonymous = false;
   #unsubscribe: Unsubscribe = () => undefined;
   /** Changes run one after the other: each may close and open sockets. */
   #last: Promise<unknown> = Promise.resolve();
@@ -84,10 +93,9 @@ export class MqttListeners {
     const { certificates, folder, log } = this.#parts;
     return this.#inTurn(async () => {
       const saved = loadListeners(folder, log);
-      const fixed = fixedConfig(
-        this.#parts.fixed,
-        saved.find(({ id }) => id === FIXED_LISTENER),
-      );
+      const before = saved.find(({ id }) => id === FIXED_LISTENER);
+      const fixed = fixedConfig(this.#parts.fixed, before);
+      this.#chosenAnonymous = chosenAnonymous(this.#parts.fixed, before);
       for (const config of [fixed, ...saved.filter(({ id }) => id !== FIXED_LISTENER)]) {
         this.#entries.set(config.id, newEntry(config));
       }
@@ -307,7 +315,12 @@ export class MqttListeners {
   }
 
   #save(configs: readonly MqttListenerConfig[]): void {
-    saveListeners(this.#parts.folder, configs);
+    const { folder, fixed } = this.#parts;
+    const saved = configs.map((config) =>
+      config.id === FIXED_LISTENER ? savedFixed(config, fixed, this.#chosenAnonymous) : config,
+    );
+    saveListeners(folder, saved);
+    this.#chosenAnonymous = saved.find(({ id }) => id === FIXED_LISTENER)?.anonymous ?? false;
   }
 
   #configs(): MqttListenerConfig[] {
