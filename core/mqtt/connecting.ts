@@ -40,10 +40,14 @@ export function receiveFirst(context: BrokerContext, connection: Connection, pac
 /** An exchange under way in front of CONNACK does not begin another one. */
 const NEVER = { done: () => undefined, refused: () => undefined };
 
-/** A CONNECT of a version that is not spoken here (MQTT-3.1.2-2): newer ones are told in the words of MQTT 5. */
+/**
+ * A CONNECT of a version that is not spoken here (MQTT-3.1.2-2): newer ones are told in the words of MQTT 5. The
+ * highest bit is how Mosquitto's bridges ask whether they talk to a Mosquitto; told 1 (MQTT311-3.1.2-2), they come
+ * again without it.
+ */
 function refuseVersion(context: BrokerContext, connection: Connection, level: number): void {
   context.counters.connectionsRefused++;
-  connection.speak(level >= 5 ? 5 : 4);
+  connection.speak((level & 0x7f) >= 5 ? 5 : 4);
   connection.close(`MQTT protocol level ${level} is not spoken here`, UNSUPPORTED_PROTOCOL_VERSION);
 }
 

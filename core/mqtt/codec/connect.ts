@@ -27,8 +27,10 @@ export function decodeConnect(reader: FieldReader): ConnectPacket | UnsupportedC
   const properties = protocolLevel === 5 ? readProperties(reader, CONNECT_PROPERTIES) : {};
   const clientId = reader.text();
   const will = decodeWill(flags, reader, protocolLevel);
-  const username = (flags & 0x80) !== 0 ? reader.text() : null;
-  const password = (flags & 0x40) !== 0 ? reader.binary() : null;
+  // MQTT 3.1 §3.1: with the packet at its end, their flags promise nothing.
+  const promised = protocolLevel === 3 ? () => reader.left > 0 : () => true;
+  const username = (flags & 0x80) !== 0 && promised() ? reader.text() : null;
+  const password = (flags & 0x40) !== 0 && promised() ? reader.binary() : null;
   // Level 5 allows it (v5 §3.1.2.9).
   if (password !== null && username === null && protocolLevel !== 5) {
     throw new MalformedPacket('connect_flags', 'A password without a user name (MQTT311-3.1.2-22).');
