@@ -60,7 +60,8 @@ describe('the first packet', () => {
 
   it('[MQTT311-3.1.2-2] [MQTT311-3.2.2-5] with a level that is not spoken gets return code 1', async () => {
     const bench = await ConformanceBench.start();
-    for (const level of [0, 1, 2, 3]) {
+    // 0x83 and 0x84 come from bridges of Mosquitto, which try again without the highest bit when they are told 1.
+    for (const level of [0, 1, 2, 3, 0x83, 0x84]) {
       const client = await bench.open(4);
       client.send(packet(0x10, 'MQTT', level, CLEAN, 0, 0, 'c'));
       expect(await hexOf(client, 1)).toEqual([CONNACK(1)]);
