@@ -51,6 +51,11 @@ export class BatchLine {
     return this.#sealed.length === 0 && this.#fill.empty;
   }
 
+  /** See `MqttBatch.seeded`. Batches that are full already take nothing back. */
+  seeded(): void {
+    this.#fill.mqtt.seeded();
+  }
+
   /** Sequence of the last batch that holds anything: once it is committed, so is all that was added so far. */
   mark(): number {
     if (this.#fill.empty) return this.#sequence - 1;

@@ -53,6 +53,8 @@ export class CommitLoop {
   #gatheringSinceMs = 0;
   #bytesSeen = 0;
   #draining: (() => void) | null = null;
+  /** The next opening makes the file anew. */
+  #moved: { failure: Failure; seed: () => FileSeed } | null = null;
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
@@ -117,17 +119,19 @@ export class CommitLoop {
     if (this.#state === 'idle') this.#send({ kind: 'maintain', nowMs });
   }
 
-  /** Gives up the present connection (its file was taken away) and opens a new one, filled with `seed`. */
-  reopen(failure: Failure, seed: FileSeed): void {
-    if (this.#state !== 'idle') return;
-    this.#seed = seed;
-    this.#fail(failure);
+  /**
+   * The file was taken away: gives up the present connection, behind the batch that is under way, and opens a new one,
+   * filled with `seed` as it is then.
+   */
+  reopen(failure: Failure, seed: () => FileSeed): void {
+    this.#moved = { failure, seed };
+    if (this.#state === 'idle') this.#fail(failure);
   }
 
   /** Commits what waits, or tries to once when the disk is at fault; then ends the thread. Idempotent. */
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
-    if (!this.#parts.line.empty) {
+    if (!this.#parts.line.empty || this.#moved !== null || this.#seed !== null) {
       await new Promise<void>((resolve) => {
         this.#draining = resolve;
         if (this.#state === 'idle') this.#post();
@@ -204,9 +208,22 @@ export class CommitLoop {
     if (this.#attempts > 0) this.#parts.onFault(null);
     this.#attempts = 0;
     this.#parts.onCommitted(sequence, readings);
-    if (line.empty) this.#drained();
+    if (this.#moved !== null) this.#leaveFile(this.#moved.failure);
+    else if (line.empty) this.#drained();
     else if (line.full || this.#draining !== null) this.#post();
     else this.wake();
+  }
+
+  /** A stop waits for one attempt to write what the new file is to hold. */
+  #leaveFile(failure: Failure): void {
+    if (this.#draining === null) return this.#fail(failure);
+    this.#state = 'closed';
+    void this.#tryAgain();
+  }
+
+  /** Why the file that was just opened is to be left again, or null. */
+  #goneAgain(): Failure | null {
+    return this.#moved?.failure ?? null;
   }
 
   #stopped(): boolean {
@@ -244,10 +261,14 @@ export class CommitLoop {
   async #tryAgain(): Promise<void> {
     this.#cancelTimers();
     if (this.#state === 'stopped') return;
+    if (this.#moved !== null) this.#seed = this.#moved.seed();
+    this.#moved = null;
     const answer = await this.open(false, this.#seed);
     if (this.#stopped()) return;
     if ('code' in answer) return this.#fail(answer);
     this.#seed = null;
+    const gone = this.#goneAgain();
+    if (gone !== null) return this.#leaveFile(gone);
     if (this.#parts.line.empty && this.#attempts > 0) {
       // Nothing waits that could prove it, but the file is open again.
       this.#attempts = 0;

@@ -106,6 +106,22 @@ describe('a batch of the broker', () => {
     expect([...reused.toRows().rows!.gone.outgoing]).toEqual([50]);
   });
 
+  it('takes away from a new file what that was given while it was in this batch', () => {
+    const batch = batchAfter();
+    batch.addMessage(message(1));
+    batch.putOutgoing(outgoing(1, 1, 1));
+    batch.addIncoming(1, 5);
+    batch.seeded();
+    batch.removeIncoming(1, 5);
+    batch.removeOutgoing(1);
+    batch.removeMessage(1);
+    const { put, gone } = batch.toRows().rows!;
+    expect(columnsToState(put)).toEqual(emptyBrokerState());
+    expect([...gone.outgoing]).toEqual([1]);
+    expect([...gone.messages]).toEqual([1]);
+    expect(rowsOf(INCOMING, gone.incoming)).toEqual([{ session: 1, packetId: 5 }]);
+  });
+
   it('puts an incoming id again that went in the same batch', () => {
     const batch = batchAfter();
     batch.removeIncoming(1, 5);

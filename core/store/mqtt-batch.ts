@@ -82,6 +82,15 @@ export class MqttBatch {
     this.#before = { ...this.#highest };
   }
 
+  /**
+   * A new file was given all that the broker keeps now, with it what this batch holds and has not written: a row of it
+   * that goes must go from that file.
+   */
+  seeded(): void {
+    this.begin();
+    for (const [key, state] of this.#incoming) if (state === NEW) this.#incoming.set(key, AGAIN);
+  }
+
   reset(): void {
     this.bytes = 0;
     this.#sessions.clear();

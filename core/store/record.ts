@@ -380,6 +380,7 @@ export class Record {
   }
 
   #seed(): FileSeed {
+    this.#line.seeded();
     return { ...this.#known.seed(), broker: stateToColumns(this.#brokerState()) };
   }
 
@@ -395,7 +396,7 @@ export class Record {
     this.#topicsSeen.clear();
     this.#board.committedReadings = 0;
     this.#releaseReader();
-    this.#loop.reopen(failure, this.#seed());
+    this.#loop.reopen(failure, () => this.#seed());
   }
 
   async #look(): Promise<void> {
