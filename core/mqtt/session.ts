@@ -189,7 +189,7 @@ export class Session {
     // To make room, this very session may have been given up.
     if (this.#ended) return;
     this.touch();
-    const kept = frame.keep();
+    const kept = this.#lasting ? frame.keep() : frame.keepBriefly();
     const order = this.#rows?.hold(kept) ?? 0;
     if (sends) {
       this.#send(connection, kept, qos, flags, order, subscriptionIds);
