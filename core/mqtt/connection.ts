@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { messageOf } from '../base/errors.ts';
 import type { WheelEntry } from '../base/timer-wheel.ts';
 import { AccessCache } from './access-cache.ts';
@@ -243,8 +243,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       const type = header >> 4;
       if (type === PUBACK || type === PUBCOMP || (type === PUBREC && reasonCode >= 0x80)) this.#unanswered--;
     }
-    if (reasonCode === 0 || this.protocolLevel !== 5) this.#outbox.ack(header, packetId);
-    else this.#outbox.append(Buffer.from([header, 3, packetId >> 8, packetId & 255, reasonCode]), 0, 5);
+    this.#outbox.ack(header, packetId, this.protocolLevel === 5 ? reasonCode : 0);
     this.#context.counters.otherPacketsOut++;
     this.#touch();
   }
