@@ -86,7 +86,8 @@ describe('serve', () => {
 
   it('says in one plain sentence that an address is none of this machine', async () => {
     // 192.0.2.0/24 is for documentation (RFC 5737) and on no machine.
-    const station = await start({ mqtt: '192.0.2.1:0', http: '192.0.2.1:0' });
+    const address = '192.0.2.1:0';
+    const station = await start({ mqtt: address, http: address, switches: ['--mqtt-anonymous'] });
     expect([station.ready.mqtt, station.ready.http]).toEqual([null, null]);
     for (const name of ['MQTT', 'HTTP']) {
       expect(station.log()).toContain(

@@ -72,10 +72,11 @@ export function runCli(args: string[]): Promise<CommandResult> {
 /** Starts `serve` on free ports of loopback and waits for its ready line. */
 export async function startStation(
   dataFolder: string,
-  options: { mqtt?: string; coap?: string; http?: string } = {},
+  options: { mqtt?: string; coap?: string; http?: string; switches?: string[] } = {},
 ): Promise<StationProcess> {
-  const { mqtt = '127.0.0.1:0', coap = '127.0.0.1:0', http = '127.0.0.1:0' } = options;
-  const child = startCli(['serve', '--data', dataFolder, '--mqtt', mqtt, '--coap', coap, '--http', http]);
+  const { mqtt = '127.0.0.1:0', coap = '127.0.0.1:0', http = '127.0.0.1:0', switches = [] } = options;
+  const listeners = ['--mqtt', mqtt, '--coap', coap, '--http', http];
+  const child = startCli(['serve', '--data', dataFolder, ...listeners, ...switches]);
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const ready = await new Promise<ReadyLine>((resolve, reject) => {
