@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { Log } from '../base/log.ts';
 import { RULE_ACTIONS, RULE_EFFECTS } from '../contract/security.ts';
+import { isTopicFilter } from './acl-filter.ts';
 import { loadPrivate, writePrivate } from './private-file.ts';
 
 const FILE = 'access.json';
@@ -40,7 +41,12 @@ const storedUser = v.strictObject({
 const storedRole = v.strictObject({
   name,
   rules: v.array(
-    v.strictObject({ effect: v.picklist(RULE_EFFECTS), action: v.picklist(RULE_ACTIONS), filter: name }),
+    v.strictObject({
+      effect: v.picklist(RULE_EFFECTS),
+      action: v.picklist(RULE_ACTIONS),
+      // Written by hand, `a/#/b` would otherwise allow everything below `a`.
+      filter: v.pipe(name, v.check(isTopicFilter)),
+    }),
   ),
 });
 

@@ -261,6 +261,23 @@ describe('the file', () => {
     expect(bench.lines.join('\n')).not.toContain(JSON.parse(text).users[0].password.scrypt.hash);
   });
 
+  it('with a rule by hand that is no filter closes the broker, and does not allow more than it says', () => {
+    bench.access.putRole({ name: 'r', rules: [{ effect: 'allow', action: 'both', filter: 'a/FILTER/b' }] });
+    bench.access.setAnonymousRole('r');
+    const text = readFileSync(bench.file, 'utf8');
+    for (const [filter, allowed] of [
+      ['+', 'r'],
+      ['#', 'nobody'],
+      ['x+', 'nobody'],
+    ] as const) {
+      writeFileSync(bench.file, text.replace('FILTER', filter));
+      const access = bench.open();
+      expect(access.snapshot().anonymousRole, filter).toBe(allowed);
+      const request = { clientId: 'c', username: null, action: 'publish', topic: 'a/secret' } as const;
+      expect(access.authorize(request), filter).toBe(false);
+    }
+  });
+
   it('that cannot be written leaves everything as it is', async () => {
     await bench.access.putUser({ name: 'ann', password: PASSWORD, roles: [] });
     listen();

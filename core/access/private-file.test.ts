@@ -46,6 +46,13 @@ describe('a private file', () => {
     expect(readdirSync(folder)).toEqual(['users.json']);
   });
 
+  it('is for its owner only also where a file that a crash left is written over', () => {
+    writeFileSync(`${path}.new`, 'half', { mode: 0o644 });
+    writePrivate(path, 'whole');
+    expect(readPrivate(path)).toBe('whole');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
   it('keeps the old text when the new one cannot be written', () => {
     writePrivate(path, 'old');
     mkdirSync(`${path}.new`);
@@ -54,14 +61,16 @@ describe('a private file', () => {
   });
 
   it('is set aside when it is damaged, without its text in the log', () => {
-    writeFileSync(path, '{"password":"geheim"');
+    writeFileSync(path, '{"password":"geheim"', { mode: 0o644 });
     expect(load()).toBeUndefined();
     const [aside] = readdirSync(folder);
     expect(aside).toMatch(/^users\.json\.damaged-\d+$/);
     expect(readFileSync(join(folder, aside!), 'utf8')).toBe('{"password":"geheim"');
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain('the users were damaged: set aside, there are none now');
-    expect(lines[0]).not.toContain('geheim');
+    // It may be whole but for a comma.
+    expect(statSync(join(folder, aside!)).mode & 0o777).toBe(0o600);
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toContain('the users were damaged: set aside, there are none now');
+    expect(lines.join()).not.toContain('geheim');
   });
 
   it('loses the rights of others when it is loaded, and that is said', () => {

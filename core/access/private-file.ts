@@ -6,6 +6,7 @@
 import {
   chmodSync,
   closeSync,
+  fchmodSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -43,6 +44,8 @@ export function writePrivate(path: string, text: string, what = 'the file'): voi
   try {
     const file = openSync(temporary, 'w', OWNER_ONLY);
     try {
+      // The mode above counts only for a file that is new, and the umask is taken off it. Before the secrets are in.
+      fchmodSync(file, OWNER_ONLY);
       // One write may take less than it is given (a disk that fills up in between).
       const bytes = Buffer.from(text, 'utf8');
       for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
@@ -50,8 +53,6 @@ export function writePrivate(path: string, text: string, what = 'the file'): voi
     } finally {
       closeSync(file);
     }
-    // The mode above counts only for a file that is new, and the umask is taken off it.
-    chmodSync(temporary, OWNER_ONLY);
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
@@ -86,6 +87,7 @@ export function loadPrivate<T>(
     repairMode(path, what, log);
     return value;
   }
+  repairMode(path, what, log);
   const aside = setAside(path);
   log.warn(`${what} were damaged: set aside, ${consequence}`, { aside });
   return undefined;

@@ -60,6 +60,8 @@ export function createBrokerParts(parts: {
     ...(options.profile === 'conformance' ? conformance(rules) : rules),
   });
   if (options.record) broker.restore(keptBrokerState(record));
+  // Users and roles may be others than when these sessions subscribed: their file was changed or lost meanwhile.
+  broker.accessChanged();
   const mqttListeners = new MqttListeners({
     broker,
     certificates,
