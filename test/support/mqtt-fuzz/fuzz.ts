@@ -48,7 +48,7 @@ export class Fuzzing {
   readonly counts: FuzzCounts = { cycles: 0, connections: 0, packets: 0, reads: 0, refused: 0, crashes: 0 };
   readonly #seed: number;
   readonly #crashEvery: number;
-  readonly #clock = new ManualClock();
+  #clock = new ManualClock();
   readonly #errors: string[] = [];
   #cycle: number;
   #taken = 0;
@@ -249,6 +249,8 @@ export class Fuzzing {
     this.counts.crashes++;
     const state = this.#journal.state();
     this.#journal = new MemoryJournal(state);
+    // The dead broker's timers die with it, and with them all that they hold.
+    this.#clock = new ManualClock(this.#clock.now());
     this.#broker = new Broker(this.#options());
     this.#broker.restore(structuredClone(state));
     // Whoever was there left with the crash.
