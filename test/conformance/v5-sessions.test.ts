@@ -93,6 +93,22 @@ describe('session state', () => {
     expect(await client.texts()).toEqual(['t still 1']);
   });
 
+  it('[MQTT-4.1.0-1] does not go either when the client came back before its end', async () => {
+    const bench = await ConformanceBench.start();
+    await bench.cut(await bench.client('c', lasting(10)));
+    bench.clock.advance(5_000);
+    const again = await bench.client('c', { cleanStart: false, ...lasting(10) });
+    await again.subscribe('t', 1);
+    bench.clock.advance(100_000);
+    await (await bench.client('w')).publish('t', 'still', 1);
+    expect(await again.texts()).toEqual(['t still 1']);
+    // And its time begins anew with the end of this connection.
+    await bench.cut(again);
+    bench.clock.advance(8_000);
+    const last = await bench.open();
+    expect(await last.login({ clientId: 'c', cleanStart: false })).toMatchObject({ sessionPresent: true });
+  });
+
   it('[MQTT-4.1.0-2] 0xFFFFFFFF never ends', async () => {
     const bench = await ConformanceBench.start();
     await bench.cut(await bench.client('c', lasting(0xffff_ffff)));

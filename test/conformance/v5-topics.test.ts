@@ -179,6 +179,15 @@ describe('shared subscriptions', () => {
     expect(await two!.settled()).toEqual([]);
   });
 
+  it('[MQTT-4.5.0-1] keep a message above QoS 0 for a member that is away when nobody is there', async () => {
+    const bench = await ConformanceBench.start();
+    const [one] = await group(bench, ['one'], 1);
+    await bench.cut(one!);
+    await (await bench.client('w')).publish('t', 'x', 1);
+    const again = await bench.client('one', { cleanStart: false, properties: { sessionExpirySeconds: 100 } });
+    expect(await again.texts()).toEqual(['t x 1']);
+  });
+
   it('[MQTT-4.8.2-5] do not give it to another when that member’s session ends', async () => {
     const bench = await ConformanceBench.start();
     const [one] = await group(bench, ['one'], 2);
