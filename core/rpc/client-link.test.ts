@@ -322,4 +322,46 @@ describe('subscriptions', () => {
     lines[0]!.deliver({ kind: 'snap', id, seq: 1, data: null });
     expect(lines[0]!.sent.slice(1)).toEqual([{ kind: 'unsub', id }]);
   });
+
+  it('that were refused because the screen is busy are asked for again until they are here', async () => {
+    const client = await start();
+    const seen: unknown[] = [];
+    const errors: unknown[] = [];
+    const listener = {
+      snapshot: (data: unknown) => seen.push(data),
+      delta: () => undefined,
+      error: (error: unknown) => errors.push(error),
+    };
+    client.subscribe('topics', { expanded: ['a'] }, listener);
+    const stop = client.subscribe('devices', {}, listener);
+    const line = lines[0]!;
+    line.welcome(clock.now());
+    for (const { id } of line.sent.splice(0) as { id: number }[]) {
+      line.deliver({ kind: 'end', id, error: { code: 'rpc.busy', message: 'Too many answers wait.' } });
+    }
+    stop();
+    clock.advance(499);
+    expect(line.sent).toEqual([]);
+    clock.advance(1);
+    expect(line.sent).toMatchObject([{ kind: 'sub', topic: 'topics', params: { expanded: ['a'] } }]);
+    const { id } = line.sent[0] as { id: number };
+    line.deliver({ kind: 'snap', id, seq: 1, data: 'at last' });
+    expect(seen).toEqual(['at last']);
+    expect(errors).toEqual([]);
+  });
+
+  it('that wait after a busy refusal are asked for once on a new connection', async () => {
+    const client = await start();
+    client.subscribe('topics', {}, { snapshot: () => undefined, delta: () => undefined });
+    lines[0]!.welcome(clock.now());
+    const { id } = lines[0]!.sent[0] as { id: number };
+    lines[0]!.deliver({ kind: 'end', id, error: { code: 'rpc.busy', message: 'Too many answers wait.' } });
+    clock.advance(300);
+    lines[0]!.close('cut');
+    clock.advance(250);
+    await settle();
+    lines[1]!.welcome(clock.now());
+    clock.advance(1_000);
+    expect(lines[1]!.sent).toMatchObject([{ kind: 'sub', topic: 'topics' }]);
+  });
 });

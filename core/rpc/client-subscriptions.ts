@@ -1,5 +1,13 @@
 /** The subscriptions that a client wants, across any number of connections. */
 import type { ClientFrame, HostFrame } from '../contract/frames.ts';
+import type { ClientClock } from './client-clock.ts';
+
+/**
+ * A host refuses what would wait behind 16 MiB, such as the first snapshot of a large site. That passes, and a page
+ * that wants something keeps wanting it: it is asked for again after so long.
+ */
+export const BUSY_RETRY_MS = 500;
+const BUSY = 'rpc.busy';
 
 export interface AnyListener {
   snapshot(data: unknown): void;
@@ -19,13 +27,15 @@ interface Wanted {
 }
 
 export class ClientSubscriptions {
+  readonly #clock: ClientClock;
   readonly #nextId: () => number;
   readonly #send: (frame: ClientFrame) => void;
   readonly #wanted = new Set<Wanted>();
   readonly #byWireId = new Map<number, Wanted>();
   #open = false;
 
-  constructor(nextId: () => number, send: (frame: ClientFrame) => void) {
+  constructor(clock: ClientClock, nextId: () => number, send: (frame: ClientFrame) => void) {
+    this.#clock = clock;
     this.#nextId = nextId;
     this.#send = send;
   }
@@ -74,6 +84,8 @@ export class ClientSubscriptions {
     if (wanted === undefined) return;
     if (frame.kind === 'end') {
       this.#byWireId.delete(frame.id);
+      wanted.wireId = 0;
+      if (frame.error.code === BUSY) return this.#askAgain(wanted);
       this.#wanted.delete(wanted);
       shielded(() => wanted.listener.error?.(frame.error));
       return;
@@ -100,6 +112,13 @@ export class ClientSubscriptions {
     this.#send(
       maxHz === undefined ? { kind: 'sub', id, topic, params } : { kind: 'sub', id, topic, params, maxHz },
     );
+  }
+
+  /** Unless it was given up, or a new connection asked for it meanwhile. */
+  #askAgain(wanted: Wanted): void {
+    this.#clock.after(BUSY_RETRY_MS, () => {
+      if (this.#open && wanted.wireId === 0 && this.#wanted.has(wanted)) this.#subscribe(wanted);
+    });
   }
 
   #unsubscribe(wanted: Wanted): void {

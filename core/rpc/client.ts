@@ -45,7 +45,7 @@ export function createClient(
   const calls = new ClientCalls(clock, options.callTimeoutMs ?? CALL_TIMEOUT_MS, nextId, (frame) =>
     link.send(frame),
   );
-  const subscriptions = new ClientSubscriptions(nextId, (frame) => link.send(frame));
+  const subscriptions = new ClientSubscriptions(clock, nextId, (frame) => link.send(frame));
 
   function take(frame: HostFrame): void {
     if (frame.kind === 'ok') calls.answer(frame.id, frame.result);
