@@ -95,6 +95,11 @@ export class MqttAccess {
     return this.#directory.hasUsers;
   }
 
+  /** `name` as it is kept. */
+  hasUser(name: string): boolean {
+    return this.#directory.account(name) !== undefined;
+  }
+
   authenticate(request: SignInRequest): Verdict | Promise<Verdict> {
     return this.#signIn.authenticate(request);
   }

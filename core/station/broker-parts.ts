@@ -48,10 +48,13 @@ export function createBrokerParts(parts: {
   const log = logFor('mqtt');
   const mqttAccess = MqttAccess.open(folder, { clock, log: logFor('access') });
   const certificates = CertificateStore.open({ folder, clock, log: logFor('certificates') });
+  // Nobody can come back as a user who is gone: its subscriptions stay, for a file of users that is put back later.
+  const isGone = (user: string | null): boolean => user !== null && !mqttAccess.hasUser(user);
+  let restoring = true;
   const rules: Pick<BrokerOptions, 'authenticate' | 'beginAuth' | 'authorize'> = {
     authenticate: (request) => mqttAccess.authenticate(request),
     beginAuth: (method, request) => mqttAccess.beginAuth(method, request),
-    authorize: (request) => mqttAccess.authorize(request),
+    authorize: (request) => (restoring && isGone(request.username)) || mqttAccess.authorize(request),
   };
   const broker = new Broker({
     clock,
@@ -62,6 +65,7 @@ export function createBrokerParts(parts: {
   if (options.record) broker.restore(keptBrokerState(record));
   // Users and roles may be others than when these sessions subscribed: their file was changed or lost meanwhile.
   broker.accessChanged();
+  restoring = false;
   const mqttListeners = new MqttListeners({
     broker,
     certificates,

@@ -1,5 +1,5 @@
 /** Users and roles over a restart of the real station, with MQTT.js. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -18,10 +18,14 @@ afterEach(async () => {
   folder.remove();
 });
 
-async function comeAndGo(subscribeTo: string[]): Promise<void> {
+async function comeAndGo(
+  subscribeTo: string[],
+  who: { username?: string; password?: string } = {},
+): Promise<void> {
   const client = await mqtt.connectAsync(`mqtt://127.0.0.1:${station.port('mqtt')}`, {
     clientId: 'pump',
     clean: false,
+    ...who,
     reconnectPeriod: 0,
   });
   for (const filter of subscribeTo) await client.subscribeAsync(filter, { qos: 1 });
@@ -55,4 +59,30 @@ it('subscriptions that the rules of now do not allow do not come back with their
     expect(await filters()).toEqual(['open/x']);
     if (start === 0) await station.stop();
   }
+});
+
+it('subscriptions of a user outlive a start without the file of users, and nobody gets them meanwhile', async () => {
+  const client = station.client();
+  await client.call('security.putRole', {
+    name: 'all',
+    rules: [{ effect: 'allow', action: 'both', filter: '#' }],
+  });
+  await client.call('security.putUser', { name: 'ann', password: 'correct horse', roles: ['all'] });
+  client.close();
+  const ann = { username: 'ann', password: 'correct horse' };
+  await comeAndGo(['secret/x'], ann);
+  await station.stop();
+  const file = join(folder.path, 'access.json');
+  renameSync(file, `${file}.away`);
+  station = await startStation(folder.path);
+  expect(await filters()).toEqual(['secret/x']);
+  await station.stop();
+  renameSync(`${file}.away`, file);
+  station = await startStation(folder.path);
+  expect(await filters()).toEqual(['secret/x']);
+  await comeAndGo([], ann);
+  expect(await filters()).toEqual(['secret/x']);
+  // The session is that user's alone.
+  await comeAndGo([]);
+  expect(await filters()).toEqual([]);
 });
