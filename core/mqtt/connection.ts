@@ -67,6 +67,8 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   readonly relaxed: boolean;
   /** The AUTH exchange that it was let in by, or that is under way. */
   auth: AuthConversation | null = null;
+  /** An acknowledgement in the read in hand let the session send something. */
+  madeRoom = false;
   /** Acknowledgements that wait for the intake. Kept by `PendingAcks`. */
   pendingAcks = 0;
   /** Wall time of the last bytes, ms since the epoch. */
@@ -131,6 +133,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       this.fail(error);
     }
     router.endRun();
+    if (this.madeRoom) this.#flushAfterRead();
   }
 
   /** Everything that the sink held has left. */
@@ -204,9 +207,8 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     if (aliases > 0) this.aliases = new OutboundAliases(aliases);
     if (this.protocolLevel === 5 && limits.topicAliasMaximum > 0)
       this.inboundAliases = new InboundAliases(limits.topicAliasMaximum);
-    if (limits.publishRate > 0) {
+    if (limits.publishRate > 0)
       this.#rate = new PublishRate(limits.publishRate, clock, wheel, () => this.#resume(FOR_RATE));
-    }
     this.#silenceMs = terms.keepAliveSeconds * 1_500;
     if (this.#silenceMs > 0) wheel.arm(this, this.#silenceMs);
     else wheel.cancel(this);
@@ -416,12 +418,17 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   }
 
   #say(farewell: Farewell): void {
-    let packet: Buffer | null;
-    if (this.#phase === AWAIT_CONNECT)
-      packet = refusal(this.protocolLevel, farewell, this.maximumPacketBytes);
-    else if (this.protocolLevel === 5) packet = disconnection(farewell, this.maximumPacketBytes);
-    else return;
+    const { protocolLevel: level, maximumPacketBytes: most } = this;
+    let packet: Buffer | null = null;
+    if (this.#phase === AWAIT_CONNECT) packet = refusal(level, farewell, most);
+    else if (level === 5) packet = disconnection(farewell, most);
     if (packet !== null) this.#outbox.append(packet, 0, packet.length);
+  }
+
+  /** When the window is full again, nothing will be added to what was sent: it need not wait while others are read. */
+  #flushAfterRead(): void {
+    this.madeRoom = false;
+    if (this.#phase === OPEN && this.session!.hasWaiting) this.#flush();
   }
 
   #touch(): void {

@@ -6,6 +6,8 @@ const V5 = { protocolLevel: 5 as const };
 const ids = (packets: Packet[]) => packets.map((packet) => ('packetId' in packet ? packet.packetId : 0));
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
+const ackPacket = (packetId: number) => Buffer.from([0x40, 2, packetId >> 8, packetId & 255]);
+
 function flood(bench: BrokerBench, count: number, qos: 1 | 2 = 1): void {
   for (const value of range(count))
     bench.broker.publish({ topic: 'a', payload: Buffer.from(String(value)), qos });
@@ -143,6 +145,30 @@ describe('messages with an expiry', () => {
       { properties: { messageExpirySeconds: 50 } },
     ]);
     expect(bench.broker.counters.expiredMessages).toBe(1);
+  });
+});
+
+describe('what acknowledgements make room for', () => {
+  it('leaves at the end of their read, and only at the end of the turn once nothing waits any more', () => {
+    const bench = new BrokerBench({ limits: { inflightWindow: 2 } });
+    const reader = bench.client('r', V5);
+    reader.subscribe('a', 1);
+    flood(bench, 6);
+    const first = ids(reader.messages());
+    let { written } = reader.sink;
+    const acknowledge = (packetIds: number[]): number => {
+      const packets = packetIds.map((packetId) => ackPacket(packetId));
+      reader.connection.feed(Buffer.concat(packets));
+      const grown = reader.sink.written - written;
+      ({ written } = reader.sink);
+      return grown;
+    };
+    expect(first).toEqual([1, 2]);
+    expect(acknowledge(first)).toBeGreaterThan(0);
+    const second = ids(reader.messages());
+    expect(second).toEqual([3, 4]);
+    expect(acknowledge(second)).toBe(0);
+    expect(ids(reader.messages())).toEqual([5, 6]);
   });
 });
 

@@ -249,9 +249,9 @@ export class Session {
     const queue = this.#queue;
     if (queue === null || queue.size === 0) return;
     this.touch();
-    const nowMs = this.#parts.clock.now();
     while (queue.size > 0) {
-      if (queue.frame.expired(nowMs)) {
+      const { frame } = queue;
+      if (frame.expiresMs !== 0 && frame.expired(this.#parts.clock.now())) {
         this.#shift(queue);
         this.#parts.counters.expiredMessages++;
         continue;
@@ -339,7 +339,9 @@ export class Session {
     if (at < 0) return true;
     if (inflight!.stateAt(at) !== wanted) return false;
     this.#finish(inflight!, at);
-    if (this.hasWaiting) this.pump();
+    if (!this.hasWaiting || this.connection === null) return true;
+    this.connection.madeRoom = true;
+    this.pump();
     return true;
   }
 
