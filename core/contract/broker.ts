@@ -26,6 +26,7 @@ export interface ClientRow {
   inFlight: number;
   queued: number;
   queuedBytes: number;
+  /** Messages given up since the session began; since the station's start when that was later. */
   dropped: number;
   messagesIn: number;
   messagesOut: number;

@@ -186,7 +186,6 @@ function accept(
     maximumPacketBytes: properties.maximumPacketBytes ?? 0,
     topicAliasMaximum,
     userProperties: properties.userProperties ?? [],
-    dropped: 0,
   });
   session.setExpiry(expirySeconds);
   connection.send(

@@ -108,9 +108,23 @@ describe('a session that outlives its connection', () => {
   });
 });
 
+describe('what a full queue gave up while the client was away', () => {
+  it('is counted, and still shown for the client when it is back', () => {
+    const bench = new BrokerBench({ clientLimits: { queueMessages: 3 } });
+    const away = bench.client('away', lasting);
+    away.subscribe('x', 1);
+    away.lose();
+    for (let i = 0; i < 5; i++) bench.broker.publish({ topic: 'x', payload: Buffer.from('1'), qos: 1 });
+    expect(bench.broker.clients()[0]).toMatchObject({ queued: 3, dropped: 2 });
+    bench.client('away', lasting);
+    expect(bench.broker.clients()[0]).toMatchObject({ queued: 0, dropped: 2 });
+    expect(bench.broker.counters.droppedOut).toBe(2);
+  });
+});
+
 describe('what all sessions keep together', () => {
   const payload = Buffer.alloc(1_000);
-  const limits = { maxKeptBytes: 10_000 };
+  const limits = { maxKeptBytes: 14_000 };
 
   it('has an end: the session goes whose client is away longest, and those that are there lose nothing', () => {
     const bench = new BrokerBench({ limits });

@@ -85,6 +85,29 @@ describe('MessageQueue', () => {
   });
 });
 
+describe('a MessageQueue with messages that expire', () => {
+  const expiring = (expiresMs: number) =>
+    frameOf({ topic: 't', payload: Buffer.alloc(1), qos: 1, expiresMs });
+
+  it('gives up those that have, wherever they stand, and keeps the order of the others', () => {
+    const queue = new MessageQueue({ maxMessages: 50, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
+    for (let i = 1; i <= 20; i++) queue.push(expiring(i % 3 === 0 ? 0 : i * 100), 1, 0, i);
+    const gone: number[] = [];
+    expect(queue.dropExpired(99, (order) => gone.push(order))).toBe(0);
+    expect(queue.dropExpired(1_000, (order) => gone.push(order))).toBe(7);
+    expect(gone).toEqual([1, 2, 4, 5, 7, 8, 10]);
+    expect(queue.dropExpired(1_099, () => expect.unreachable())).toBe(0);
+    expect(queue.dropExpired(1_100, (order) => gone.push(order))).toBe(1);
+    const left: number[] = [];
+    while (queue.size > 0) {
+      left.push(queue.order);
+      queue.shift();
+    }
+    expect(left).toEqual([3, 6, 9, 12, 13, 14, 15, 16, 17, 18, 19, 20]);
+    expect(queue.bytes).toBe(0);
+  });
+});
+
 describe('PacketIdSet', () => {
   it('tells 65,535 ids apart', () => {
     const set = new PacketIdSet();

@@ -5,7 +5,7 @@ import type { Transport } from './types.ts';
 
 const NOBODY: [string, string][] = [];
 
-/** What is known of a session beside its messages. Counts are of the present connection, or of the last one. */
+/** What is known of a session beside its messages. Counts of traffic are of the present connection, or the last one. */
 export class SessionRecord {
   limits: ClientLimits;
   username: string | null = null;
@@ -18,6 +18,7 @@ export class SessionRecord {
   will: WillRow | null = null;
   /** Whether it has a row in the journal. */
   hasRow = false;
+  /** Of the whole session: what went while the client was away is what it and its operator want to know. */
   dropped = 0;
 
   transport: Transport = 'tcp';

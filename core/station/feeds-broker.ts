@@ -1,4 +1,4 @@
-import type { ClientsDelta, ClientsSnapshot } from '../contract/broker.ts';
+import type { ClientRow, ClientsDelta, ClientsSnapshot } from '../contract/broker.ts';
 import type { Signal } from '../base/events.ts';
 import type { Feed } from '../rpc/types.ts';
 import type { BrokerDesk } from './broker-desk.ts';
@@ -10,22 +10,36 @@ export function clientsFeed(
   dirty: () => void,
 ): Feed<ClientsSnapshot, ClientsDelta> {
   let stamp = 0;
+  /** Who the screen shows. */
+  const told = new Set<string>();
   const removers = [tick.on(dirty), desk.changed.on(dirty)];
   return {
     snapshot: () => {
       const changes = desk.changesSince(0);
       stamp = changes.stamp;
+      told.clear();
+      for (const { clientId } of changes.upsert) told.add(clientId);
       return { clients: changes.upsert };
     },
     drain: () => {
-      const { upsert, removed, stamp: next } = desk.changesSince(stamp);
-      stamp = next;
+      const changes = desk.changesSince(stamp);
+      stamp = changes.stamp;
+      const { upsert } = changes;
+      // When more went than the broker remembers, it names everybody who is there.
+      const removed = changes.complete ? changes.removed : othersThan(upsert, told);
+      for (const clientId of removed) told.delete(clientId);
+      for (const { clientId } of upsert) told.add(clientId);
       return upsert.length === 0 && removed.length === 0 ? null : { upsert, removed };
     },
     close: () => {
       for (const remove of removers) remove();
     },
   };
+}
+
+function othersThan(clients: ClientRow[], told: ReadonlySet<string>): string[] {
+  const here = new Set(clients.map(({ clientId }) => clientId));
+  return [...told].filter((clientId) => !here.has(clientId));
 }
 
 /** A small state that is told whole whenever it changed. */

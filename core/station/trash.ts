@@ -1,4 +1,5 @@
 import type { TrashEntry } from '../contract/retained.ts';
+import { FRAME_BYTES } from '../mqtt/message-queue.ts';
 import type { PublishFrame } from '../mqtt/publish-frame.ts';
 
 const MAX_BYTES = 64 * 1024 * 1024;
@@ -7,6 +8,8 @@ const MAX_LINES = 100;
 interface Line {
   entry: TrashEntry;
   frames: readonly PublishFrame[];
+  /** What it takes of the room, with what each message costs besides its bytes. */
+  cost: number;
 }
 
 /** What was cleared, newest first, until the station ends or newer lines need the room. */
@@ -29,10 +32,11 @@ export class Trash {
     let bytes = 0;
     for (const frame of frames) bytes += frame.size;
     const entry = { id: this.#nextId++, what, messages: frames.length, bytes, clearedMs: nowMs };
-    this.#lines.unshift({ entry, frames });
-    this.#bytes += bytes;
+    const cost = bytes + frames.length * FRAME_BYTES;
+    this.#lines.unshift({ entry, frames, cost });
+    this.#bytes += cost;
     while (this.#lines.length > 1 && (this.#bytes > MAX_BYTES || this.#lines.length > MAX_LINES)) {
-      this.#bytes -= this.#lines.pop()!.entry.bytes;
+      this.#bytes -= this.#lines.pop()!.cost;
     }
     return entry.id;
   }
@@ -41,8 +45,8 @@ export class Trash {
   take(id: number): { what: string; frames: readonly PublishFrame[] } | null {
     const at = this.#lines.findIndex(({ entry }) => entry.id === id);
     if (at < 0) return null;
-    const [{ entry, frames }] = this.#lines.splice(at, 1) as [Line];
-    this.#bytes -= entry.bytes;
+    const [{ entry, frames, cost }] = this.#lines.splice(at, 1) as [Line];
+    this.#bytes -= cost;
     return { what: entry.what, frames };
   }
 
