@@ -105,7 +105,7 @@ export class BackOff {
 }
 
 /** One IPv6 subscriber holds a whole /64 and could try each time from another address of it. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
   if (!plain.includes(':')) return plain;
   const [head = '', tail] = plain.split('::');

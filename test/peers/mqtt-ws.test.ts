@@ -188,6 +188,20 @@ describe('WebSocket in particular', () => {
   });
 
   describe('with the clock in hand', () => {
+    it('keeps room for others when one address only knocks', async () => {
+      const knock = (localAddress: string) => connect({ port: rig.port, host: '127.0.0.1', localAddress });
+      const silent = Array.from({ length: 700 }, () => knock('127.0.0.2'));
+      for (const socket of silent) socket.on('error', () => undefined);
+      rig.undo(() => silent.forEach((socket) => socket.destroy()));
+      const { counters } = rig.listener;
+      while (counters.accepted + counters.refused < 700) await new Promise(setImmediate);
+      // Half of the places; the others are everybody else's.
+      expect(counters.accepted).toBe(500);
+      expect((await rig.client()).connected).toBe(true);
+      expect(counters.refused).toBe(200);
+      silent.forEach((socket) => socket.destroy());
+    }, 20_000);
+
     it('gives up on newcomers that send no request, and on peers that answer no ping', async () => {
       const clock = new ManualClock();
       const options = { host: '127.0.0.1', port: 0, path: '/mqtt', log: silentLog, clock };

@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { networkOf } from '../../base/back-off.ts';
 import { systemClock, type Clock, type Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -15,6 +16,8 @@ import type { ListenOptions, TransportCounters, TransportListener } from './tran
 const NEWCOMER_PATIENCE_MS = 10_000;
 /** Connections that are still in TLS or HTTP. */
 const MAX_NEWCOMERS = 1_000;
+/** When half of these places are taken, one address gets no more than this: whoever only knocks keeps nobody out. */
+const MAX_NEWCOMERS_OF_ONE = 100;
 /** For clients to take their last bytes when the listener stops. */
 const CLOSING_PATIENCE_MS = 1_000;
 const BACKLOG = 1_024;
@@ -39,7 +42,9 @@ export class Acceptor implements TransportListener {
   readonly #broker: Broker;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #newcomers = new Map<Socket, Timer>();
+  readonly #newcomers = new Map<Socket, { patience: Timer; network: string }>();
+  /** Newcomers by the address that they come from. */
+  readonly #perNetwork = new Map<string, number>();
   readonly #served = new Set<Connection>();
   #address: { host: string; port: number };
   #closing: Promise<void> | undefined;
@@ -89,8 +94,7 @@ export class Acceptor implements TransportListener {
 
   /** The handshakes are done: `sink` speaks MQTT from here on, over `socket`. */
   admit(socket: Socket, sink: Sink, certificate: PeerCertificate | null): Connection {
-    this.#newcomers.get(socket)?.cancel();
-    this.#newcomers.delete(socket);
+    this.#isThrough(socket);
     const connection = this.#broker.open(sink, { profile: this.profile, certificate });
     this.#served.add(connection);
     return connection;
@@ -109,7 +113,8 @@ export class Acceptor implements TransportListener {
 
   #take(socket: Socket, greet: (socket: Socket) => void): void {
     const most = this.profile.limits.maxConnections ?? DEFAULT_CLIENT_LIMITS.maxConnections;
-    if (this.#sockets.size >= most || this.#newcomers.size >= MAX_NEWCOMERS || this.#closing !== undefined) {
+    const network = networkOf(socket.remoteAddress ?? '');
+    if (this.#sockets.size >= most || this.#isCrowded(network) || this.#closing !== undefined) {
       this.counters.refused++;
       socket.destroy();
       return;
@@ -120,15 +125,33 @@ export class Acceptor implements TransportListener {
       this.counters.newcomersTimedOut++;
       socket.destroy();
     });
-    this.#newcomers.set(socket, patience);
+    this.#newcomers.set(socket, { patience, network });
+    this.#perNetwork.set(network, (this.#perNetwork.get(network) ?? 0) + 1);
     socket.on('error', () => undefined); // told by whoever speaks on it
     socket.once('close', () => {
       this.#sockets.delete(socket);
-      patience.cancel();
-      this.#newcomers.delete(socket);
+      this.#isThrough(socket);
       this.#lookIdle();
     });
     greet(socket);
+  }
+
+  #isCrowded(network: string): boolean {
+    const all = this.#newcomers.size;
+    if (all < MAX_NEWCOMERS / 2) return false;
+    return all >= MAX_NEWCOMERS || (this.#perNetwork.get(network) ?? 0) >= MAX_NEWCOMERS_OF_ONE;
+  }
+
+  /** It is no newcomer any more: admitted, or gone. */
+  #isThrough(socket: Socket): void {
+    const newcomer = this.#newcomers.get(socket);
+    if (newcomer === undefined) return;
+    const { patience, network } = newcomer;
+    patience.cancel();
+    this.#newcomers.delete(socket);
+    const left = (this.#perNetwork.get(network) ?? 1) - 1;
+    if (left === 0) this.#perNetwork.delete(network);
+    else this.#perNetwork.set(network, left);
   }
 
   async #close(): Promise<void> {
