@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MemoryJournal } from '../../test/support/memory-journal.ts';
 import { BrokerBench, publishPacket } from '../../test/support/mqtt-broker.ts';
 import type { Packet } from './codec/packet.ts';
 
@@ -146,6 +147,33 @@ describe('messages with an expiry', () => {
     ]);
     expect(bench.broker.counters.expiredMessages).toBe(1);
   });
+
+  it.each(['drop-newest', 'drop-oldest'] as const)(
+    'take no room in a full queue from those that come once they ran out (%s), nor on the disk',
+    (queuePolicy) => {
+      const journal = new MemoryJournal();
+      const bench = new BrokerBench({
+        ...{ journal, limits: { queuePolicy }, clientLimits: { queueMessages: 10 } },
+      });
+      const reader = bench.client('r', { cleanStart: false });
+      reader.subscribe('a', 1);
+      reader.lose();
+      const publish = (text: string, messageExpirySeconds?: number) => {
+        const properties = messageExpirySeconds === undefined ? {} : { messageExpirySeconds };
+        bench.broker.publish({ topic: 'a', payload: Buffer.from(text), qos: 1, properties });
+      };
+      publish('lasts');
+      for (let i = 0; i < 9; i++) publish('old', 5);
+      bench.clock.advance(10_000);
+      for (let i = 0; i < 9; i++) publish(`new ${i}`);
+      expect(bench.broker.counters).toMatchObject({ expiredMessages: 9, droppedOut: 0 });
+      journal.commit();
+      expect(journal.state().outgoing).toHaveLength(10);
+      expect(journal.state().messages).toHaveLength(10);
+      const texts = bench.client('r', { cleanStart: false }).texts();
+      expect(texts).toEqual(['a lasts 1', ...Array.from({ length: 9 }, (_, i) => `a new ${i} 1`)]);
+    },
+  );
 });
 
 describe('what acknowledgements make room for', () => {

@@ -182,7 +182,10 @@ export class Session {
       this.#send(connection, frame, qos, flags, 0, subscriptionIds);
       return;
     }
-    if ((!sends && this.#queueOf().refuses(frame.size)) || !this.#parts.kept.hasRoomFor(frame)) {
+    if (
+      (!sends && !this.#makeQueueRoom(this.#queueOf(), frame.size)) ||
+      !this.#parts.kept.hasRoomFor(frame)
+    ) {
       this.#drop();
       return;
     }
@@ -355,6 +358,16 @@ export class Session {
     const { order } = queue;
     const frame = queue.shift();
     this.#rows?.remove(order, frame);
+  }
+
+  /** What nobody may get any more takes no room from what comes. False when there is none even so. */
+  #makeQueueRoom(queue: MessageQueue, bytes: number): boolean {
+    if (queue.refuses(bytes) || queue.overflows(bytes)) {
+      const { clock, counters } = this.#parts;
+      const gone = queue.dropExpired(clock.now(), (order, frame) => this.#rows?.remove(order, frame));
+      counters.expiredMessages += gone;
+    }
+    return !queue.refuses(bytes);
   }
 
   #hasWindow(): boolean {
