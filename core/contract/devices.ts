@@ -54,4 +54,23 @@ export interface DevicesDelta {
   /** Whole rows that are new or changed, latest only. */
   upsert: DeviceRow[];
   removed: number[];
+  /** Only for who subscribed with `columns`: devices that were heard of and are otherwise as they were. */
+  values?: DeviceValues;
+}
+
+/**
+ * Newest values as columns: 20,000 devices that speak each second are 1 MB instead of 16. `device[i]` was heard of at
+ * `lastSeenMs[i]`, and the next `seriesCount[i]` rows of the columns below are its series with a new value.
+ */
+export interface DeviceValues {
+  device: Int32Array;
+  lastSeenMs: Float64Array;
+  seriesCount: Int32Array;
+  series: Int32Array;
+  t: Float64Array;
+  v: Float64Array;
+  receivedMs: Float64Array;
+  /** NaN while it is not known. */
+  intervalMs: Float64Array;
+  staleAfterMs: Float64Array;
 }

@@ -15,7 +15,8 @@ import type { TopicsDelta, TopicsSnapshot } from './topics.ts';
 
 export const subscriptions = {
   station: topic<StationStatus, StationStatus>()('view', v.object({})),
-  devices: topic<DevicesSnapshot, DevicesDelta>()('view', v.object({})),
+  /** `columns`: new values come in `DevicesDelta.values` instead of in whole rows. */
+  devices: topic<DevicesSnapshot, DevicesDelta>()('view', v.object({ columns: v.optional(v.boolean()) })),
   topics: topic<TopicsSnapshot, TopicsDelta>()('view', v.object(topicTreeParams)),
   readings: topic<ReadingsSnapshot, ReadingsDelta>()(
     'view',

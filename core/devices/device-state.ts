@@ -13,6 +13,8 @@ export class SeriesState {
   t = 0;
   v = 0;
   receivedMs = 0;
+  /** The registry's epoch in which a value came last. */
+  changedIn = 0;
   /** Of arrivals since the station started. */
   readonly #rhythm = new Rhythm();
 
@@ -38,6 +40,10 @@ export class SeriesState {
     this.t = t;
     this.v = v;
     this.receivedMs = receivedMs;
+  }
+
+  get intervalMs(): number | null {
+    return this.#rhythm.intervalMs;
   }
 
   info(): SeriesInfo {

@@ -234,6 +234,43 @@ describe('a feed of devices', () => {
     expect(feed.drain()?.upsert[0]?.name).toBe('A');
   });
 
+  test('with columns, brings values alone where nothing else changed', () => {
+    const { registry, a, b } = feeding();
+    const c = registry.seriesId(1, 'y', null, '');
+    const feed = registry.openFeed(() => undefined, { columns: true });
+    registry.apply(columnsOf([c, 1, 1]), 2_000_000);
+    expect(feed.snapshot().devices[0]!.series[1]!.last).toEqual({ t: 1, v: 1, receivedMs: 2_000_000 });
+    registry.apply(columnsOf([a, 3, 4], [b, 5, 6]), 2_000_500);
+    registry.apply(columnsOf([a, 4, 5]), 2_001_000);
+    expect(feed.drain()).toEqual({
+      upsert: [],
+      removed: [],
+      values: {
+        device: Int32Array.of(1, 2),
+        lastSeenMs: Float64Array.of(2_001_000, 2_000_500),
+        seriesCount: Int32Array.of(1, 1),
+        series: Int32Array.of(a, b),
+        t: Float64Array.of(4, 5),
+        v: Float64Array.of(5, 6),
+        receivedMs: Float64Array.of(2_001_000, 2_000_500),
+        intervalMs: Float64Array.of(500, NaN),
+        staleAfterMs: Float64Array.of(30_000, 300_000),
+      },
+    });
+    registry.touch(2, 2_002_000);
+    registry.rename(1, 'A');
+    registry.apply(columnsOf([a, 9, 9]), 2_002_000);
+    const delta = feed.drain()!;
+    expect(delta.upsert).toMatchObject([{ name: 'A', series: [{ last: { v: 9 } }, { last: { v: 1 } }] }]);
+    expect(delta.values).toMatchObject({
+      device: Int32Array.of(2),
+      lastSeenMs: Float64Array.of(2_002_000),
+      seriesCount: Int32Array.of(0),
+      series: new Int32Array(0),
+    });
+    expect(feed.drain()).toBeNull();
+  });
+
   test('tells new devices and series', () => {
     const { registry, feed } = feeding();
     feed.snapshot();

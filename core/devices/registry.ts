@@ -10,6 +10,7 @@ import type {
 } from '../contract/devices.ts';
 import type { ReadingColumns, SeriesCatalog } from '../telemetry/types.ts';
 import { DeviceState, SeriesState } from './device-state.ts';
+import { DevicesFeed } from './devices-feed.ts';
 import type { DeviceFeed } from './feed.ts';
 import type { DeviceSink, KeptDevices } from './records.ts';
 
@@ -54,7 +55,9 @@ export class DeviceRegistry implements SeriesCatalog {
   #seriesCount = 0;
   #nextDeviceId = 1;
   #nextSeriesId = 1;
-  readonly #feeds = new Set<ChangedDevices>();
+  readonly #feeds = new Set<DevicesFeed>();
+  /** Grows with every look of a feed: a series changed since a look when its epoch is later than the look's. */
+  #epoch = 1;
 
   constructor(parts: { clock: Clock; sink: DeviceSink } & Partial<DeviceLimits>) {
     const { clock, sink, ...limits } = parts;
@@ -148,6 +151,7 @@ export class DeviceRegistry implements SeriesCatalog {
       const state = this.#seriesById[series[row]!];
       if (state === undefined) continue;
       state.take(t[row]!, v[row]!, receivedMs);
+      state.changedIn = this.#epoch;
       if (state.device === device) continue;
       device = state.device;
       this.#seen(device, receivedMs);
@@ -210,9 +214,18 @@ export class DeviceRegistry implements SeriesCatalog {
     );
   }
 
-  /** `dirty` is called when there is something to drain, once until it is drained. */
-  openFeed(dirty: () => void): DeviceFeed<DevicesSnapshot, DevicesDelta> {
-    const feed = new ChangedDevices(this.#devices, dirty, () => this.#feeds.delete(feed));
+  /**
+   * `dirty` is called when there is something to drain, once until it is drained. With `columns`, new values of known
+   * series come as columns, and whole rows only where something else changed.
+   */
+  openFeed(dirty: () => void, { columns = false } = {}): DeviceFeed<DevicesSnapshot, DevicesDelta> {
+    const feed = new DevicesFeed({
+      devices: this.#devices,
+      columns,
+      nextEpoch: () => this.#epoch++,
+      dirty,
+      onClose: () => this.#feeds.delete(feed),
+    });
     this.#feeds.add(feed);
     return feed;
   }
@@ -258,11 +271,11 @@ export class DeviceRegistry implements SeriesCatalog {
       device.keptSeenMs = device.lastSeenMs;
       this.#sink.putDevice(device.kept());
     }
-    this.#changed(device);
+    for (const feed of this.#feeds) feed.markHeard(device.id);
   }
 
   #changed(device: DeviceState): void {
-    for (const feed of this.#feeds) feed.mark(device.id);
+    for (const feed of this.#feeds) feed.markAnew(device.id);
   }
 
   #seriesNamed(ref: number | string): SeriesState | undefined {
@@ -280,42 +293,5 @@ export class DeviceRegistry implements SeriesCatalog {
       throw new CodedError('devices.unknown', `There is no device ${id}. devices.list names them all.`);
     }
     return device;
-  }
-}
-
-/** One subscriber's devices that changed: never more than there are devices. */
-class ChangedDevices implements DeviceFeed<DevicesSnapshot, DevicesDelta> {
-  readonly #devices: ReadonlyMap<number, DeviceState>;
-  readonly #changed = new Set<number>();
-  readonly #dirty: () => void;
-  readonly #onClose: () => void;
-
-  constructor(devices: ReadonlyMap<number, DeviceState>, dirty: () => void, onClose: () => void) {
-    this.#devices = devices;
-    this.#dirty = dirty;
-    this.#onClose = onClose;
-  }
-
-  mark(id: number): void {
-    const first = this.#changed.size === 0;
-    this.#changed.add(id);
-    if (first) this.#dirty();
-  }
-
-  snapshot(): DevicesSnapshot {
-    this.#changed.clear();
-    return { devices: Array.from(this.#devices.values(), (device) => device.row()) };
-  }
-
-  drain(): DevicesDelta | null {
-    if (this.#changed.size === 0) return null;
-    const upsert = Array.from(this.#changed, (id) => this.#devices.get(id)!.row());
-    this.#changed.clear();
-    return { upsert, removed: [] };
-  }
-
-  close(): void {
-    this.#changed.clear();
-    this.#onClose();
   }
 }

@@ -86,7 +86,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
     },
     subscriptions: {
       station: (_params, dirty) => stationFeed(status, dirty),
-      devices: (_params, dirty) => registry.openFeed(dirty),
+      devices: ({ columns = false }, dirty) => registry.openFeed(dirty, { columns }),
       topics: (params, dirty) => topics.openFeed(params, dirty),
       readings: ({ series }, dirty) => hub.openFeed(seriesIdsOf(series), dirty),
       coap: ({ authority }, dirty) => coapFeed(desk, authority, dirty),

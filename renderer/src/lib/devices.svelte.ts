@@ -3,7 +3,7 @@
  * delta of a hundred devices redraws the few of them that are on the screen and no list.
  */
 import { untrack } from 'svelte';
-import type { DeviceRow, SeriesInfo } from '../../../core/contract/devices.ts';
+import type { DeviceRow, DeviceValues, SeriesInfo } from '../../../core/contract/devices.ts';
 import { now } from './now.svelte.ts';
 import { presenceOf } from './presence.ts';
 import type { Presence } from './presence.ts';
@@ -31,6 +31,25 @@ export class Device {
     return renamed;
   }
 
+  /** Takes in row `at` of the newest values, whose series begin at row `from`. */
+  takeValues(values: DeviceValues, at: number, from: number): void {
+    const row = this.peek();
+    const to = from + values.seriesCount[at]!;
+    const series = to === from ? row.series : [...row.series];
+    for (let next = from; next < to; next++) {
+      const place = series.findIndex(({ id }) => id === values.series[next]);
+      if (place < 0) continue;
+      const intervalMs = values.intervalMs[next]!;
+      series[place] = {
+        ...series[place]!,
+        last: { t: values.t[next]!, v: values.v[next]!, receivedMs: values.receivedMs[next]! },
+        intervalMs: Number.isNaN(intervalMs) ? null : intervalMs,
+        staleAfterMs: values.staleAfterMs[next]!,
+      };
+    }
+    this.row = { ...row, lastSeenMs: values.lastSeenMs[at]!, series };
+  }
+
   /** The row without becoming dependent on it. */
   peek(): DeviceRow {
     return untrack(() => this.row);
@@ -52,10 +71,13 @@ class Devices {
   start(): void {
     this.#stop ??= getClient().subscribe(
       'devices',
-      {},
+      { columns: true },
       {
         snapshot: ({ devices }) => this.#replace(devices),
-        delta: ({ upsert, removed }) => this.#change(upsert, removed),
+        delta: ({ upsert, removed, values }) => {
+          this.#change(upsert, removed);
+          if (values !== undefined) this.#takeValues(values);
+        },
         error: ({ message }) => (this.problem = message),
       },
       { maxHz: 10 },
@@ -116,6 +138,14 @@ class Devices {
     let changed = this.#upsert(upsert);
     for (const id of removed) changed = this.#byId.delete(id) || changed;
     if (changed) this.version++;
+  }
+
+  #takeValues(values: DeviceValues): void {
+    let from = 0;
+    for (let at = 0; at < values.device.length; at++) {
+      this.#byId.get(values.device[at]!)?.takeValues(values, at, from);
+      from += values.seriesCount[at]!;
+    }
   }
 
   /** True when one of them is new or renamed. */
