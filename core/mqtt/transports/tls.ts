@@ -93,7 +93,9 @@ export class TlsAcceptor extends Acceptor implements SecureListener {
     // Node keeps OpenSSL's code here as a string, whatever its types say.
     const verifyCode: unknown = socket.authorizationError;
     const reason = tlsReason(error, typeof verifyCode === 'string' ? verifyCode : null);
-    this.#rare.warn('a TLS client was turned away', reason, peerOf(socket));
+    // Where its certificate is refused, Node has closed the socket already, and it knows no address any more.
+    const address = socket.remoteAddress === undefined ? 'unknown' : peerOf(socket);
+    this.#rare.warn('a TLS client was turned away', reason, address);
   }
 }
 
