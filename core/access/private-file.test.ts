@@ -60,6 +60,12 @@ describe('a private file', () => {
     expect(readPrivate(path)).toBe('old');
   });
 
+  it('leaves nothing beside it when it cannot be moved to its place', () => {
+    mkdirSync(path);
+    expect(() => writePrivate(path, 'geheim')).toThrow(/cannot be written/);
+    expect(readdirSync(folder)).toEqual(['users.json']);
+  });
+
   it('is set aside when it is damaged, without its text in the log', () => {
     writeFileSync(path, '{"password":"geheim"', { mode: 0o644 });
     expect(load()).toBeUndefined();

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -56,6 +57,12 @@ export function writePrivate(path: string, text: string, what = 'the file'): voi
     renameSync(temporary, path);
     syncFolder(dirname(path));
   } catch (error) {
+    // Half of a secret helps nobody, and on a full disk it takes room.
+    try {
+      unlinkSync(temporary);
+    } catch {
+      // It was never made.
+    }
     throw new CodedError(
       'access.unwritable',
       `${capital(what)} cannot be written to ${path} (${messageOf(error)}). ` +
