@@ -97,6 +97,13 @@ export class RawMqttClient {
     this.#socket?.destroy();
   }
 
+  /** Comes again while the broker still has its old connection. */
+  takeOver(): void {
+    clearTimeout(this.#retry);
+    this.#ready = false;
+    this.#connect();
+  }
+
   /** Says nothing, and does not come back. */
   end(): void {
     this.#ended = true;
@@ -120,6 +127,7 @@ export class RawMqttClient {
     socket.on('data', (chunk) => reader.feed(chunk));
     socket.on('error', () => undefined); // 'close' follows
     socket.on('close', () => {
+      if (this.#socket !== socket) return;
       this.#ready = false;
       if (!this.#ended) this.#retry = setTimeout(() => this.#connect(), RETRY_MS);
     });
