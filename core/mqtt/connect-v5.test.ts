@@ -121,6 +121,24 @@ describe('CONNECT and CONNACK of MQTT 5', () => {
     expect(client.closed).toBe(true);
   });
 
+  it('takes no large packet from a client that was not let in, whatever its listener allows', () => {
+    const bench = new BrokerBench({ clientLimits: { maxPacketBytes: 16_777_216 } });
+    // CONNECT of 2 MiB: refused by its header, before anything of it is kept.
+    const header = Buffer.from([0x10, 0x80, 0x80, 0x80, 0x01]);
+    const stranger = bench.unconnected();
+    stranger.send(header);
+    expect(stranger.closed).toBe(true);
+    const client = v5(bench, 'known');
+    const topic = Buffer.from([0, 1, 97, 0]);
+    const publish = Buffer.concat([
+      Buffer.from([0x30, ...header.subarray(1)]),
+      topic,
+      Buffer.alloc(2_097_148),
+    ]);
+    expect(client.send(publish)).toEqual([]);
+    expect([client.closed, bench.broker.counters.messagesIn]).toEqual([false, 1]);
+  });
+
   it('refuses a packet above its maximum with 0x95, and never sends one above the client’s [MQTT-3.1.2-24]', () => {
     const bench = new BrokerBench({ clientLimits: { maxPacketBytes: 1_000 } });
     const big = v5(bench, 'big');

@@ -101,7 +101,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.origin = origin;
     this.limits = context.limitsOf(origin.profile);
     this.relaxed = origin.profile.acknowledge === 'received';
-    this.#reader = new PacketReader(this, this.limits.maxPacketBytes);
+    this.#reader = new PacketReader(this, Math.min(this.limits.maxPacketBytes, context.limits.connectBytes));
     this.#outbox = new Outbox(context.pool);
     this.#highWaterBytes = context.limits.highWaterBytes;
     context.wheel.arm(this, context.limits.connectTimeoutMs);

@@ -36,6 +36,8 @@ export interface BrokerLimits {
   /** How long a client may stay above high water without reading anything. */
   stuckTimeoutMs: number;
   connectTimeoutMs: number;
+  /** Largest packet of a client that was not let in yet, where its listener allows larger ones. */
+  connectBytes: number;
   maxRetainedMessages: number;
   maxRetainedBytes: number;
   maxRetainedLevels: number;
@@ -61,6 +63,7 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   hardLimitBytes: 33_554_432,
   stuckTimeoutMs: 30_000,
   connectTimeoutMs: 10_000,
+  connectBytes: 1_048_576,
   maxRetainedMessages: 100_000,
   maxRetainedBytes: 268_435_456,
   maxRetainedLevels: 600_000,
