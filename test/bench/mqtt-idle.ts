@@ -66,7 +66,8 @@ async function measure(contender: Contender, connections: number): Promise<Sampl
     await quiet();
     const before = residentBytes(broker.pid);
     const startedMs = performance.now();
-    await openAll(broker, 'idle', connections, sockets);
+    // With the first ones they are no more than a broker takes by default.
+    await openAll(broker, 'idle', connections - AT_ONCE, sockets);
     const secondsToConnect = (performance.now() - startedMs) / 1_000;
     await quiet();
     const grown = residentBytes(broker.pid) - before;
@@ -92,9 +93,12 @@ async function openAll(broker: Running, prefix: string, count: number, into: Soc
 function open(port: number, clientId: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
+    const refused = (): void => reject(new Error(`The broker closed the connection of ${clientId}.`));
     socket.once('error', reject);
+    socket.once('close', refused);
     socket.once('data', () => {
       socket.off('error', reject);
+      socket.off('close', refused);
       socket.on('error', () => undefined);
       resolve(socket);
     });
