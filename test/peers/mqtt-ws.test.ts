@@ -121,6 +121,28 @@ describe('WebSocket in particular', () => {
       while (rig.listener.connections > 0) await new Promise(setImmediate);
     });
 
+    it('gathers no large message of a client that was not let in', async () => {
+      const limits = { maxPacketBytes: 268_435_460 };
+      rig.listener.setProfile({ ...LOCAL_PROFILE, limits });
+      const part = Buffer.alloc(400_000);
+      const stranger = await opened();
+      for (let at = 0; at < 4; at++) stranger.send(part, { fin: false });
+      expect((await once(stranger, 'close'))[0]).toBe(1006);
+      const client = await opened();
+      const answers = bytesOf(client);
+      client.send(CONNECT);
+      await answers.until(CONNACK);
+      // PUBLISH of 1,600,000 bytes in as many frames.
+      const publish = Buffer.concat([
+        Buffer.from([0x30, 0x80, 0xd4, 0x61, 0, 1, 0x61]),
+        Buffer.alloc(1_599_997),
+      ]);
+      for (let at = 0; at < publish.length; at += 400_000)
+        client.send(publish.subarray(at, at + 400_000), { fin: at + 400_000 >= publish.length });
+      client.send(PINGREQ);
+      await answers.until(PINGRESP);
+    });
+
     it('is closed with a normal closing handshake when the broker ends it', async () => {
       const first = await opened();
       const bytes = bytesOf(first);

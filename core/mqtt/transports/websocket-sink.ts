@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Clock, Timer } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
+import { DEFAULT_LIMITS } from '../options.ts';
 import type { PeerCertificate } from '../origin.ts';
 import type { Sink } from '../sink.ts';
 import type { Acceptor } from './acceptor.ts';
@@ -13,6 +14,8 @@ import { LINGER_MS } from './socket-sink.ts';
 const NORMAL_CLOSURE = 1000;
 const UNSUPPORTED_DATA = 1003;
 const NOTHING = Buffer.alloc(0);
+/** CONNECT and what AUTH needs, in frames. The listener's largest message is for clients that were let in. */
+const MAX_EARLY_BYTES = DEFAULT_LIMITS.connectBytes + 65_536;
 
 /** What a connection's WebSocket needs: `raw` is the network socket, `stream` the one that ws writes to. */
 export interface WebSocketParts {
@@ -28,6 +31,14 @@ export function serveWebSocket(acceptor: Acceptor, parts: WebSocketParts): WebSo
   const sink = new WebSocketSink(parts, acceptor.clock);
   const connection = acceptor.admit(raw, sink, certificate);
   let reason: string | undefined;
+  let early = 0;
+  const countEarly = (bytes: Buffer): void => {
+    early += bytes.length;
+    if (connection.isOpen || webSocket.readyState !== WebSocket.OPEN) stream.off('data', countEarly);
+    else if (early > MAX_EARLY_BYTES) webSocket.terminate();
+  };
+  // Beside ws, which gathers the frames of a message until it is whole.
+  stream.on('data', countEarly);
   webSocket.on('message', (data, isBinary) => {
     sink.heard();
     if (isBinary) {
