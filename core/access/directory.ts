@@ -43,6 +43,11 @@ export class Directory {
     return account?.stored.enabled === true && account.acl.allows(action, topic, subject);
   }
 
+  /** Anonymous clients, where they have no role. */
+  allowsAll(username: string | null): boolean {
+    return username === null && this.#anonymous === null;
+  }
+
   /** The same with the rule that decides, for people. */
   explain(action: 'publish' | 'subscribe', topic: string, subject: Subject): AccessTest {
     const { username } = subject;

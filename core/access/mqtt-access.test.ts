@@ -210,7 +210,9 @@ describe('roles', () => {
     expect(may('anything')).toBe(true);
     access.putRole({ name: 'guest', rules: [allow('guest/#')] });
     expect(await codeOf(() => access.setAnonymousRole('guests'))).toBe('security.unknown_role');
+    expect([access.mayPublishAll(null), access.mayPublishAll('ann')]).toEqual([true, false]);
     expect(access.setAnonymousRole('guest')).toMatchObject({ anonymousRole: 'guest' });
+    expect(access.mayPublishAll(null)).toBe(false);
     expect([may('anything'), may('guest/x')]).toEqual([false, true]);
     expect(await codeOf(() => access.removeRole('guest'))).toBe('security.role_in_use');
     expect(access.setAnonymousRole(null).anonymousRole).toBeNull();

@@ -118,6 +118,11 @@ export class MqttAccess {
     return this.#directory.allows(request.action, request.topic, request);
   }
 
+  /** Whether no rule speaks of what these clients publish. */
+  mayPublishAll(username: string | null): boolean {
+    return this.#directory.allowsAll(username);
+  }
+
   snapshot(): SecuritySnapshot {
     const nowMs = this.#clock.now();
     return {

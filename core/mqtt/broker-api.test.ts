@@ -198,6 +198,31 @@ describe('rules of access that change', () => {
     expect(bench.broker.counters.denied).toBe(1);
   });
 
+  it('are not asked for a client that may publish everything, until the change', () => {
+    let ruled = false;
+    const asked: string[] = [];
+    const bench = new BrokerBench({
+      authenticate: ({ clientId }) => ({ username: clientId === 'w' ? null : clientId }),
+      authorize: ({ clientId, topic }) => {
+        asked.push(`${clientId} ${topic}`);
+        return false;
+      },
+      mayPublishAll: (username) => {
+        if (username === 'broken') throw new Error('a defect');
+        return username === null && !ruled;
+      },
+    });
+    const writer = bench.client('w', V5);
+    expect(writer.publish('a', 'x', 1, 1)).toMatchObject([{ reasonCode: 0x10 }]);
+    expect(writer.publish('$SYS/a', 'x', 1, 1)).toMatchObject([{ reasonCode: 0x87 }]);
+    expect(bench.client('broken', V5).publish('a', 'x', 1, 1)).toMatchObject([{ reasonCode: 0x87 }]);
+    expect(asked).toEqual(['broken a']);
+    ruled = true;
+    bench.broker.accessChanged();
+    expect(writer.publish('a', 'x', 1, 1)).toMatchObject([{ reasonCode: 0x87 }]);
+    expect(asked).toEqual(['broken a', 'w a']);
+  });
+
   it('take subscriptions away that are not allowed any more, with or without their client', () => {
     let forbidden = 'nothing';
     const bench = new BrokerBench({ authorize: ({ topic }) => topic !== forbidden });

@@ -297,14 +297,8 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   mayPublish(entry: TopicEntry): boolean {
     if (entry.serverOnly) return false;
     if (this.#context.options.authorize === undefined) return true;
-    this.#access ??= new AccessCache();
-    let verdict = this.#access.get(entry, this.#context.accessGeneration);
-    if (verdict === undefined) {
-      const { clientId } = this.session!;
-      verdict = this.#context.mayUse(clientId, this.username, 'publish', entry.topic);
-      this.#access.set(entry, verdict);
-    }
-    return verdict;
+    this.#access ??= new AccessCache(this.#context, this.session!.clientId, this.username);
+    return this.#access.mayPublish(entry);
   }
 
   /** A PUBLISH above QoS 0 came. Throws when a v5 client has more unanswered than it was allowed (MQTT-3.3.4-9). */

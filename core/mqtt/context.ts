@@ -121,6 +121,16 @@ export class BrokerContext {
     return this.refusalOf(clientId, username, action, topic) === 0;
   }
 
+  /** A throw is a no. */
+  mayPublishAll(username: string | null): boolean {
+    try {
+      return this.options.mayPublishAll?.(username) === true;
+    } catch (error) {
+      this.warn('an access check failed', error);
+      return false;
+    }
+  }
+
   /** The answer of the access check as a reason code: 0 is a yes. A throw is a no. */
   refusalOf(
     clientId: string,

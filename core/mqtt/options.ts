@@ -140,4 +140,6 @@ export interface BrokerOptions {
    * A number is a no with that reason code for SUBACK.
    */
   authorize?: (request: AccessRequest) => boolean | number;
+  /** True when `authorize` allows the client every publish: it is then not asked until `Broker.accessChanged()`. */
+  mayPublishAll?: (username: string | null) => boolean;
 }

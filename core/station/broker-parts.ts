@@ -51,10 +51,11 @@ export function createBrokerParts(parts: {
   // Nobody can come back as a user who is gone: its subscriptions stay, for a file of users that is put back later.
   const isGone = (user: string | null): boolean => user !== null && !mqttAccess.hasUser(user);
   let restoring = true;
-  const rules: Pick<BrokerOptions, 'authenticate' | 'beginAuth' | 'authorize'> = {
+  const rules: Pick<BrokerOptions, 'authenticate' | 'beginAuth' | 'authorize' | 'mayPublishAll'> = {
     authenticate: (request) => mqttAccess.authenticate(request),
     beginAuth: (method, request) => mqttAccess.beginAuth(method, request),
     authorize: (request) => (restoring && isGone(request.username)) || mqttAccess.authorize(request),
+    mayPublishAll: (username) => mqttAccess.mayPublishAll(username),
   };
   const broker = new Broker({
     clock,
