@@ -1,6 +1,6 @@
 /** What clients notice of a station that is stopped, and of storms of their own making. */
 import mqtt from 'mqtt';
-import type { IDisconnectPacket, MqttClient } from 'mqtt';
+import type { IClientOptions, IDisconnectPacket, MqttClient } from 'mqtt';
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { DeliveryLedger } from '../support/delivery-ledger.ts';
@@ -25,19 +25,21 @@ async function started(folder: string, port = 0): Promise<StationProcess> {
 }
 
 async function client(port: number, clientId: string, willDelayInterval?: number): Promise<MqttClient> {
-  const will =
-    willDelayInterval === undefined
-      ? {}
-      : {
-          will: {
-            ...{ topic: `will/${clientId}`, payload: Buffer.from('gone'), qos: 1, retain: true },
-            properties: { willDelayInterval },
-          } as const,
-        };
-  const made = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, {
-    ...{ clientId, protocolVersion: 5, clean: false, reconnectPeriod: 0, keepalive: 0, ...will },
+  const options: IClientOptions = {
+    ...{ clientId, protocolVersion: 5, clean: false, reconnectPeriod: 0, keepalive: 0 },
     properties: { sessionExpiryInterval: 600 },
-  });
+  };
+  if (willDelayInterval !== undefined) {
+    const topic = `will/${clientId}`;
+    options.will = {
+      topic,
+      payload: Buffer.from('gone'),
+      qos: 1,
+      retain: true,
+      properties: { willDelayInterval },
+    };
+  }
+  const made = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, options);
   made.on('error', () => undefined); // its connection ends with the station
   cleanUp.push(() => made.endAsync(true));
   return made;
