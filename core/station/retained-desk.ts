@@ -183,14 +183,16 @@ export class RetainedDesk {
         this.#store.delete(topics[at]!);
         cleared.push(frame);
       }
-      job.done = topics.length;
     } finally {
+      // What had gone by itself meanwhile was not cleared here.
+      job.done = cleared.length;
       if (cleared.length > 0) job.trash = this.#trash.add(job.what, cleared, this.#clock.now());
     }
   }
 
   *#restoring(job: RetainedJob, what: string, frames: readonly PublishFrame[]): Generator<number> {
     let at = 0;
+    let restored = 0;
     try {
       for (; at < frames.length; at++) {
         if (at > 0 && at % STEP === 0) yield at;
@@ -202,9 +204,10 @@ export class RetainedDesk {
           job.error = 'The retained store is full. What did not fit is still in the trash.';
           return;
         }
+        restored++;
       }
-      job.done = frames.length;
     } finally {
+      job.done = restored;
       if (at < frames.length) job.trash = this.#trash.add(what, frames.slice(at), this.#clock.now());
     }
   }
