@@ -14,12 +14,12 @@ export function scrollTopFor(
 }
 
 export function revealRow(
-  scroller: HTMLElement | undefined,
+  scroller: HTMLElement | null | undefined,
   index: number,
   headPx: number,
   rowPx: number,
 ): void {
-  if (scroller === undefined || index < 0) return;
+  if (!scroller || index < 0) return;
   const { scrollTop, clientHeight: heightPx } = scroller;
   scroller.scrollTop = scrollTopFor(index, { scrollTop, heightPx, headPx, rowPx });
 }
