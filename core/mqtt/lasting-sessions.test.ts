@@ -122,6 +122,25 @@ describe('what a full queue gave up while the client was away', () => {
   });
 });
 
+describe('the queue of a client that comes back with other limits', () => {
+  it('has the limits of its last connection', () => {
+    let queueMessages = 2;
+    const authenticate = () => ({ username: null, limits: { queueMessages } });
+    const bench = new BrokerBench({ authenticate });
+    const publish = (count: number) => {
+      for (let i = 0; i < count; i++) bench.broker.publish({ topic: 'x', payload: Buffer.from('1'), qos: 1 });
+      return bench.broker.clients()[0]!.queued;
+    };
+    const first = bench.client('away', lasting);
+    first.subscribe('x', 1);
+    first.lose();
+    expect(publish(9)).toBe(2);
+    queueMessages = 5;
+    bench.client('away', lasting).lose();
+    expect(publish(9)).toBe(5);
+  });
+});
+
 describe('what all sessions keep together', () => {
   const payload = Buffer.alloc(1_000);
   const limits = { maxKeptBytes: 14_000 };

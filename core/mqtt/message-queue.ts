@@ -4,10 +4,9 @@ import type { Qos } from './types.ts';
 /** What a full queue gives up: the message that comes, or the one that waits longest. */
 export type QueuePolicy = 'drop-newest' | 'drop-oldest';
 
-export interface QueueLimits {
-  maxMessages: number;
-  maxBytes: number;
-  policy: QueuePolicy;
+/** Whose queue it is. Its limits may change: a client may come back through another listener, or as another user. */
+export interface QueueOwner {
+  limits: { queueMessages: number; queueBytes: number };
 }
 
 /** What a kept message costs besides its bytes, measured: some 500 bytes of heap, the rest for its buffer. */
@@ -43,7 +42,8 @@ const FIRST_ROOM = 16;
 
 /** Messages with QoS above 0 that wait for the client or for its window, bounded in count and bytes. */
 export class MessageQueue {
-  readonly #limits: QueueLimits;
+  readonly #owner: QueueOwner;
+  readonly #policy: QueuePolicy;
   readonly #kept: KeptBytes;
   #mask = FIRST_ROOM - 1;
   #frames = new Array<PublishFrame | null>(FIRST_ROOM).fill(null);
@@ -58,8 +58,9 @@ export class MessageQueue {
   #expireFromMs = Infinity;
   size = 0;
 
-  constructor(limits: QueueLimits, kept: KeptBytes) {
-    this.#limits = limits;
+  constructor(owner: QueueOwner, policy: QueuePolicy, kept: KeptBytes) {
+    this.#owner = owner;
+    this.#policy = policy;
     this.#kept = kept;
   }
 
@@ -69,12 +70,12 @@ export class MessageQueue {
 
   /** Whether a message of `bytes` would be given up for those that wait. */
   refuses(bytes: number): boolean {
-    return bytes > this.#limits.maxBytes || (this.#limits.policy === 'drop-newest' && this.#isFull(bytes));
+    return bytes > this.#owner.limits.queueBytes || (this.#policy === 'drop-newest' && this.#isFull(bytes));
   }
 
   /** Whether the message that waits longest goes for one of `bytes`. */
   overflows(bytes: number): boolean {
-    return this.#limits.policy === 'drop-oldest' && this.#isFull(bytes);
+    return this.#policy === 'drop-oldest' && this.#isFull(bytes);
   }
 
   /** Adds a frame that owns its bytes; the caller has asked `refuses` and `overflows`. */
@@ -167,8 +168,8 @@ export class MessageQueue {
   }
 
   #isFull(bytes: number): boolean {
-    const { maxMessages, maxBytes } = this.#limits;
-    return this.size > 0 && (this.size >= maxMessages || this.#bytes + bytes > maxBytes);
+    const { queueMessages, queueBytes } = this.#owner.limits;
+    return this.size > 0 && (this.size >= queueMessages || this.#bytes + bytes > queueBytes);
   }
 
   #widen(): void {

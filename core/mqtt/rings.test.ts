@@ -2,12 +2,14 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, DONE, Inflight } from './inflight.ts';
-import { KeptBytes, MessageQueue } from './message-queue.ts';
+import { KeptBytes, MessageQueue, type QueuePolicy } from './message-queue.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import { frameOf } from './publish-frame.ts';
 
 const frame = (bytes = 0) => frameOf({ topic: 't', payload: Buffer.alloc(bytes), qos: 1 });
 const roomy = () => new KeptBytes(1e9, () => false);
+const queueOf = (queueMessages: number, queueBytes: number, policy: QueuePolicy = 'drop-newest') =>
+  new MessageQueue({ limits: { queueMessages, queueBytes } }, policy, roomy());
 const entries = (inflight: Inflight) => {
   const seen: number[] = [];
   inflight.forEach((at) => seen.push(inflight.idAt(at)));
@@ -54,7 +56,7 @@ describe('Inflight', () => {
 
 describe('MessageQueue', () => {
   it('is first in, first out beyond its first room, and counts its bytes', () => {
-    const queue = new MessageQueue({ maxMessages: 100, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
+    const queue = queueOf(100, 1e6);
     const frames = Array.from({ length: 60 }, (_, index) => frame(index));
     for (let i = 0; i < 5; i++) queue.push(frames[i]!, 1, 0);
     for (let i = 0; i < 5; i++) expect(queue.shift()).toBe(frames[i]);
@@ -70,14 +72,13 @@ describe('MessageQueue', () => {
 
   it('says whether the new or the oldest message has to go when it is full in count or bytes', () => {
     const one = frame(10);
-    const newest = new MessageQueue({ maxMessages: 2, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
+    const newest = queueOf(2, 1e6);
     for (let i = 0; i < 2; i++) {
       expect([newest.refuses(one.size), newest.overflows(one.size)]).toEqual([false, false]);
       newest.push(one, 1, 0);
     }
     expect([newest.refuses(1), newest.overflows(1)]).toEqual([true, false]);
-    const limits = { maxMessages: 9, maxBytes: one.size * 2, policy: 'drop-oldest' } as const;
-    const oldest = new MessageQueue(limits, roomy());
+    const oldest = queueOf(9, one.size * 2, 'drop-oldest');
     for (let i = 0; i < 2; i++) oldest.push(one, 1, 0);
     expect([oldest.refuses(1), oldest.overflows(1)]).toEqual([false, true]);
     // Larger than the whole queue: nothing that waits could make room for it.
@@ -90,7 +91,7 @@ describe('a MessageQueue with messages that expire', () => {
     frameOf({ topic: 't', payload: Buffer.alloc(1), qos: 1, expiresMs });
 
   it('gives up those that have, wherever they stand, and keeps the order of the others', () => {
-    const queue = new MessageQueue({ maxMessages: 50, maxBytes: 1e6, policy: 'drop-newest' }, roomy());
+    const queue = queueOf(50, 1e6);
     for (let i = 1; i <= 20; i++) queue.push(expiring(i % 3 === 0 ? 0 : i * 100), 1, 0, i);
     const gone: number[] = [];
     expect(queue.dropExpired(99, (order) => gone.push(order))).toBe(0);

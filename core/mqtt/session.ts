@@ -377,9 +377,8 @@ export class Session {
 
   #queueOf(): MessageQueue {
     if (this.#queue !== null) return this.#queue;
-    const { queueMessages: maxMessages, queueBytes: maxBytes } = this.record.limits;
-    const limits = { maxMessages, maxBytes, policy: this.#parts.queuePolicy };
-    return (this.#queue = new MessageQueue(limits, this.#parts.kept));
+    const { kept, queuePolicy } = this.#parts;
+    return (this.#queue = new MessageQueue(this.record, queuePolicy, kept));
   }
 
   #send(
