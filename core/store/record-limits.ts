@@ -15,6 +15,8 @@ export interface RecordLimits {
   lingerMs: number;
   /** Shortest time between two writes of one topic, or of one device's last-seen time. */
   coalesceMs: number;
+  /** Topics that are known and written again in that time, at most; those that wait longest go first. */
+  coalescedTopics: number;
 }
 
 export const RECORD_LIMITS: RecordLimits = {
@@ -26,4 +28,5 @@ export const RECORD_LIMITS: RecordLimits = {
   messageLogAgeMs: 30 * DAY_MS,
   lingerMs: 50,
   coalesceMs: 1_000,
+  coalescedTopics: 4_000,
 };

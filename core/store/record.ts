@@ -125,9 +125,13 @@ export class Record {
       onCommitted: (sequence, readings) => this.#onCommitted(sequence, readings),
       onFault: (failure) => this.#onFault(failure),
     });
-    const { coalesceMs } = this.#limits;
-    this.#lateTopics = new Coalescer(this.#clock, coalesceMs, (rows) => this.#writeTopics(rows));
-    this.#lateDevices = new Coalescer(this.#clock, coalesceMs, (rows) => this.#writeDevices(rows));
+    const late = { clock: this.#clock, everyMs: this.#limits.coalesceMs };
+    this.#lateTopics = new Coalescer({
+      ...late,
+      atMost: this.#limits.coalescedTopics,
+      handOver: (rows) => this.#writeTopics(rows),
+    });
+    this.#lateDevices = new Coalescer({ ...late, handOver: (rows) => this.#writeDevices(rows) });
   }
 
   /**
@@ -216,8 +220,8 @@ export class Record {
   }
 
   /**
-   * A new topic is written with the next batch, a known one at most once a second, as it then is: the record given
-   * may be the caller's own changing one, but its `payload` must own its bytes (no view into a socket's buffer).
+   * A new topic is written with the next batch, a known one at most once a second, as it then is, and later where more
+   * than 4,000 a second change: the record given may be the caller's own changing one, but its `payload` must own its bytes (no view into a socket's buffer).
    */
   putTopic(record: TopicRecord): void {
     if (this.#topicsSeen.has(record.topic) || !this.#line.hasRoom(0, record.payload.length)) {
