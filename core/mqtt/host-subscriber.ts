@@ -82,12 +82,16 @@ export function subscribeHost(
   };
 }
 
-/** Takes everything at once: nothing is ever held. */
+/**
+ * Takes everything at once: nothing is ever held. It is read when the write is over, before anything else happens: what
+ * the subscriber answers or publishes must not meet a connection that is in the middle of writing.
+ */
 class HostSink implements Sink {
   readonly address = 'station';
   readonly bufferedBytes = 0;
   readonly #reader: PacketReader;
   readonly #failed: (error: unknown) => void;
+  #waiting: Buffer[] = [];
 
   constructor(reader: PacketReader, failed: (error: unknown) => void) {
     this.#reader = reader;
@@ -95,12 +99,8 @@ class HostSink implements Sink {
   }
 
   write(bytes: Uint8Array): number {
-    try {
-      // Copied: the broker's buffer goes back to its pool.
-      this.#reader.feed(Buffer.from(bytes));
-    } catch (error) {
-      this.#failed(error);
-    }
+    // Copied: the broker's buffer goes back to its pool.
+    if (this.#waiting.push(Buffer.from(bytes)) === 1) queueMicrotask(() => this.#read());
     return 0;
   }
 
@@ -123,5 +123,17 @@ class HostSink implements Sink {
 
   destroy(): void {
     this.#reader.stop();
+  }
+
+  #read(): void {
+    const chunks = this.#waiting;
+    this.#waiting = [];
+    for (const chunk of chunks) {
+      try {
+        this.#reader.feed(chunk);
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
   }
 }
