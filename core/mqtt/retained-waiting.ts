@@ -22,6 +22,9 @@ export class RetainedWaiting {
 
   /** Returns how many are one too many. */
   add(messages: readonly RetainedMessage[], qos: Qos, subscriptionIds: readonly number[] | null): number {
+    // Those that were sent take no room from those that come.
+    if (this.#next > 0) this.#list.splice(0, this.#next);
+    this.#next = 0;
     const room = Math.min(messages.length, MAX_WAITING - this.#list.length);
     for (let index = 0; index < room; index++)
       this.#list.push({ message: messages[index]!, qos, subscriptionIds });
