@@ -36,7 +36,10 @@ export const SCENES: Scene[] = [
   },
   {
     name: 'topics, scrolling',
-    prepare: (page) => to(page, '#/topics', '[data-testid=topic-row]'),
+    async prepare(page) {
+      await to(page, '#/topics', '[data-testid=topic-row]');
+      await openLevels(page);
+    },
     during: (page, ms) => scroll(page, '[role=tree]', ms),
   },
   {
@@ -110,6 +113,8 @@ async function over(page: Page): Promise<void> {
 }
 
 async function openLevels(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Close all levels' }).click();
+  await page.locator('[data-topic="plant"][aria-expanded=false]').waitFor();
   for (const topic of OPEN) {
     const row = page.locator(`[data-testid=topic-row][data-topic="${topic}"]`);
     await row.waitFor();
