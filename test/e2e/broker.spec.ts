@@ -62,7 +62,7 @@ test('a client is shown with its numbers, its will, its properties and what wait
   await expect(fact(pane, 'Keep-alive')).toContainText('90');
   await expect(fact(pane, 'Session')).toContainText('kept for 1');
   await expect(fact(pane, 'Waiting')).toContainText('2 queued');
-  await expect(fact(pane, 'Takes at most')).toContainText('1 in flight');
+  await expect(fact(pane, 'Takes at most')).toContainText('1 in flight, packets of any size');
   const subscription = pane.getByRole('table', { name: 'Subscriptions' }).getByRole('row').nth(1);
   await expect(subscription).toContainText('orders/#');
   for (const option of ['no local', 'retain as published', 'no retained at start', 'id 7']) {
