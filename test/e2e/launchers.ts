@@ -101,8 +101,9 @@ async function inChromium(
     });
     if (faults.length > 0) throw new Error(`the page reported: ${faults.join(' | ')}`);
   } finally {
-    await context.close();
+    // First: closing the page may fail, and no station stays behind.
     await station.kill9();
+    await context.close();
   }
 }
 
