@@ -56,6 +56,8 @@ export class MqttAccess {
   readonly revoked = new Signal<string>();
   /** `heldBack` of the snapshot changed. */
   readonly heldBackChanged = new Signal<void>();
+  /** Steps with every sign-in, and with it `lastSeenMs` of a user. */
+  signIns = 0;
   readonly #folder: string;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -76,6 +78,7 @@ export class MqttAccess {
       directory: () => this.#directory,
       fakeSaltSecret: Buffer.from(state.fakeSaltSecret, 'base64'),
       onHeldBack: () => this.heldBackChanged.emit(),
+      onSeen: () => this.signIns++,
     });
   }
 

@@ -34,6 +34,8 @@ export interface SignInParts {
   fakeSaltSecret: Buffer;
   /** An address has just become one that must wait. */
   onHeldBack: () => void;
+  /** A user signed in. */
+  onSeen: () => void;
   hasherLimits?: Partial<HasherLimits>;
 }
 
@@ -165,6 +167,7 @@ export class SignIn {
     if (!stored.enabled) return NOT_AUTHORIZED;
     if (!mayUseClientId(stored, request.clientId)) return WRONG_CLIENT_ID;
     this.#lastSeenMs.set(stored.name, this.#parts.clock.now());
+    this.#parts.onSeen();
     return admission;
   }
 

@@ -54,9 +54,8 @@ describe('CONNECT and CONNACK of MQTT 5', () => {
 
   it('keeps the words that the client used: what it granted as asked is not told again', () => {
     const [connack] = new BrokerBench().unconnected().connect({ ...V5, clientId: 'c' });
-    expect(connack).toMatchObject({ properties: { maximumPacketBytes: 1_048_576, receiveMaximum: 1_000 } });
+    expect(connack).toMatchObject({ properties: { maximumPacketBytes: 1_048_576 } });
     expect(Object.keys((connack as { properties: object }).properties)).toEqual([
-      'receiveMaximum',
       'topicAliasMaximum',
       'maximumPacketBytes',
     ]);
@@ -211,6 +210,14 @@ describe('who may come in', () => {
       { reasonCode: 3 },
       { reasonCode: 3 },
     ]);
+  });
+
+  it('sends nothing that is longer than the client takes, not even CONNACK [MQTT-3.1.2-24]', () => {
+    const bench = new BrokerBench();
+    const small = bench.unconnected();
+    expect(small.connect({ ...V5, clientId: 'c', properties: { maximumPacketBytes: 4 } })).toEqual([]);
+    expect(small.closed).toBe(true);
+    expect(bench.broker.client('c')).toBeNull();
   });
 
   it('is bounded per listener, and the user’s own limits come last', () => {

@@ -1,13 +1,17 @@
+import type { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import { AuthConversation } from './auth.ts';
 import { encodePacket } from './codec/encode.ts';
+import { bodyStart } from './codec/frame.ts';
 import { MalformedPacket } from './codec/malformed.ts';
 import type { ConnectPacket, Packet, Properties } from './codec/packet.ts';
 import {
   BAD_AUTHENTICATION_METHOD,
   CLIENT_IDENTIFIER_NOT_VALID,
   NOT_AUTHORIZED,
+  PACKET_TOO_LARGE,
   SESSION_TAKEN_OVER,
+  SUCCESS,
   UNSUPPORTED_PROTOCOL_VERSION,
 } from './codec/reason-codes.ts';
 import type { Connection } from './connection.ts';
@@ -147,20 +151,27 @@ function accept(
   const { clientId, cleanStart, protocolLevel, properties } = packet;
   const { counters, sessions, clock } = context;
   const limits = context.limitsOf(connection.origin.profile, admission.limits);
+  const asked = askedExpiry(packet);
+  const expirySeconds = Math.min(asked, limits.maxSessionExpirySeconds);
+  const told = protocolLevel === 5 ? terms(packet, limits, expirySeconds, extras) : {};
+  const { maximumPacketBytes = Infinity, topicAliasMaximum = 0, receiveMaximum = 65_535 } = properties;
+  const acknowledgement = connack(packet, told, maximumPacketBytes);
+  if (acknowledgement.length > maximumPacketBytes) {
+    // Nothing that it needs to be told fits (MQTT-3.1.2-24).
+    connection.close('the client takes no packet as long as CONNACK', PACKET_TOO_LARGE);
+    return;
+  }
   const earlier = sessions.get(clientId)?.connection ?? null;
   if (earlier !== null) {
     // MQTT-3.1.4-3: the newer connection takes the client id over.
     counters.takeOvers++;
     earlier.close('another connection took over the client id', SESSION_TAKEN_OVER);
   }
-  const asked = askedExpiry(packet);
-  const expirySeconds = Math.min(asked, limits.maxSessionExpirySeconds);
   const { session, present } = sessions.open(clientId, cleanStart, admission.username, limits);
   session.hidden = connection.origin.profile === HOST_PROFILE;
   if (!session.hidden) counters.connectionsAccepted++;
   const keepAliveSeconds =
     protocolLevel === 5 ? shortened(packet.keepAliveSeconds, limits) : packet.keepAliveSeconds;
-  const { maximumPacketBytes = Infinity, topicAliasMaximum = 0, receiveMaximum = 65_535 } = properties;
   connection.open({
     session,
     username: admission.username,
@@ -188,20 +199,21 @@ function accept(
     userProperties: properties.userProperties ?? [],
   });
   session.setExpiry(expirySeconds);
-  connection.send(
-    encodePacket(
-      {
-        type: 'connack',
-        // MQTT 3.1 has no such flag.
-        sessionPresent: present && protocolLevel > 3,
-        reasonCode: 0,
-        properties: protocolLevel === 5 ? terms(packet, limits, expirySeconds, extras) : {},
-      },
-      protocolLevel,
-    ),
-  );
+  // Session Present (v5 §3.2.2.1.1), which MQTT 3.1 has not.
+  if (present && protocolLevel > 3) acknowledgement[bodyStart(acknowledgement, 0)] = 1;
+  connection.send(acknowledgement);
   session.attach(connection, receiveMaximum);
   if (present) session.pump();
+}
+
+/** A yes, of a session that is new. What a client may do without is left out where it has no room (MQTT-3.1.2-24). */
+function connack({ protocolLevel }: ConnectPacket, told: Properties, maximumPacketBytes: number): Buffer {
+  const encode = (properties: Properties): Buffer =>
+    encodePacket({ type: 'connack', sessionPresent: false, reasonCode: SUCCESS, properties }, protocolLevel);
+  const whole = encode(told);
+  if (whole.length <= maximumPacketBytes) return whole;
+  const { maximumPacketBytes: _ours, topicAliasMaximum: _aliases, ...needed } = told;
+  return encode(needed);
 }
 
 /** Session Expiry Interval that the client asks for; below level 5 Clean Session says never or at once. */

@@ -416,7 +416,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     let packet: Buffer | null = null;
     if (this.#phase === AWAIT_CONNECT) packet = refusal(level, farewell, most);
     else if (level === 5) packet = disconnection(farewell, most);
-    if (packet !== null) this.#outbox.append(packet, 0, packet.length);
+    if (packet !== null && packet.length <= most) this.#outbox.append(packet, 0, packet.length);
   }
 
   /** When the window is full again, nothing will be added to what was sent: it need not wait while others are read. */

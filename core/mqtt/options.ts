@@ -9,7 +9,8 @@ import type { PublishIntake } from './types.ts';
 export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
   maxConnections: 10_000,
   maxPacketBytes: 1_048_576,
-  receiveMaximum: 1_000,
+  // Client libraries that know no such bound are disconnected for going past it; reading pauses long before.
+  receiveMaximum: 65_535,
   topicAliasMaximum: 10,
   outboundAliases: 10,
   maxSubscriptions: 10_000,

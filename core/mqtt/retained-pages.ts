@@ -1,8 +1,9 @@
 import type { PublishFrame } from './publish-frame.ts';
 import type { RetainedTree } from './retained-tree.ts';
+import { isServerOnly } from './topic.ts';
 
 export interface RetainedPageRequest {
-  /** Part of the topic, in any case; empty for all. */
+  /** Part of the topic, in any case; empty for all. `$SYS` comes only where it is asked for. */
   search: string;
   /** The last topic of the page before; empty for the first page. */
   after: string;
@@ -59,9 +60,11 @@ export class RetainedPages {
 
   #fittingTopics(tree: RetainedTree, search: string): string[] {
     const topics = this.#topics(tree);
-    if (search === '') return topics;
     if (this.#search !== search) {
-      this.#fitting = topics.filter((topic) => topic.toLowerCase().includes(search));
+      const fits = (topic: string): boolean =>
+        (search === '' || topic.toLowerCase().includes(search)) &&
+        (search.includes('$') || !isServerOnly(topic));
+      this.#fitting = topics.filter(fits);
       this.#search = search;
     }
     return this.#fitting;

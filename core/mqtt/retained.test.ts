@@ -8,6 +8,7 @@ import type { BrokerJournal, RetainedRow } from './journal.ts';
 import { frameOf } from './publish-frame.ts';
 import { type RetainedLimits, RetainedStore } from './retained.ts';
 import { topicMatches } from './topic.ts';
+import { isServerOnly } from './topic.ts';
 
 const level = fc.constantFrom('', 'a', 'b', 'c', '$SYS');
 const topic = fc
@@ -179,7 +180,10 @@ describe('RetainedStore', () => {
             }
             if (look) store.page({ search: '', after: '', limit: 1 });
           }
-          const wanted = [...all].filter((name) => name.toLowerCase().includes(search.toLowerCase())).sort();
+          const isAskedFor = (name: string) => search.includes('$') || !isServerOnly(name);
+          const wanted = [...all]
+            .filter((name) => name.toLowerCase().includes(search.toLowerCase()) && isAskedFor(name))
+            .sort();
           const seen: string[] = [];
           for (let after: string | null = ''; after !== null;) {
             const page = store.page({ search, after, limit: 3 });

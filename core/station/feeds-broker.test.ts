@@ -4,7 +4,7 @@ import { silentLog } from '../base/log.ts';
 import { Signal } from '../base/events.ts';
 import type { ClientsDelta } from '../contract/broker.ts';
 import { BrokerDesk } from './broker-desk.ts';
-import { clientsFeed } from './feeds-broker.ts';
+import { clientsFeed, securityFeed } from './feeds-broker.ts';
 
 /** A screen: it knows of the clients what its feed tells. */
 function screen(desk: BrokerDesk) {
@@ -49,4 +49,27 @@ it('nobody stays on a screen that looks after more went than the broker remember
   bench.client('new');
   expect(look()).toEqual(['new', 'stays']);
   expect(look()).toEqual(['new', 'stays']);
+});
+
+it('users are told again with the tick after a sign-in, and not with every tick', () => {
+  const tick = new Signal<void>();
+  const access = {
+    signIns: 0,
+    changed: new Signal<void>(),
+    heldBackChanged: new Signal<void>(),
+    snapshot: () => ({ users: [], roles: [], anonymousRole: null, heldBack: [] }),
+  };
+  let dirty = 0;
+  const feed = securityFeed(access, tick, () => dirty++);
+  feed.snapshot();
+  tick.emit();
+  expect([dirty, feed.drain()]).toEqual([0, null]);
+  access.signIns++;
+  tick.emit();
+  expect(dirty).toBe(1);
+  expect(feed.drain()).not.toBeNull();
+  access.changed.emit();
+  expect(dirty).toBe(2);
+  feed.close();
+  expect([tick.size, access.changed.size, access.heldBackChanged.size]).toEqual([0, 0, 0]);
 });

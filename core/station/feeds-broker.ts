@@ -1,5 +1,7 @@
 import type { ClientRow, ClientsDelta, ClientsSnapshot } from '../contract/broker.ts';
-import type { Signal } from '../base/events.ts';
+import type { MqttAccess } from '../access/mqtt-access.ts';
+import { Signal } from '../base/events.ts';
+import type { SecuritySnapshot } from '../contract/security.ts';
 import type { Feed } from '../rpc/types.ts';
 import type { BrokerDesk } from './broker-desk.ts';
 
@@ -67,6 +69,29 @@ export function wholeFeed<T>(
     },
     close: () => {
       for (const remove of removers) remove();
+    },
+  };
+}
+
+/** Users and roles: at once when they are changed, and with the next tick when somebody signed in. */
+export function securityFeed(
+  access: Pick<MqttAccess, 'snapshot' | 'changed' | 'heldBackChanged' | 'signIns'>,
+  tick: Signal<void>,
+  dirty: () => void,
+): Feed<SecuritySnapshot, SecuritySnapshot> {
+  const seen = new Signal<void>();
+  let signIns = access.signIns;
+  const stopTicks = tick.on(() => {
+    if (signIns === access.signIns) return;
+    signIns = access.signIns;
+    seen.emit();
+  });
+  const feed = wholeFeed(() => access.snapshot(), [access.changed, access.heldBackChanged, seen], dirty);
+  return {
+    ...feed,
+    close: () => {
+      stopTicks();
+      feed.close();
     },
   };
 }

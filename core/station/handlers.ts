@@ -8,7 +8,7 @@ import type { TopicTree } from '../devices/topic-tree.ts';
 import type { Handlers } from '../rpc/types.ts';
 import type { Record } from '../store/record.ts';
 import type { CoapDesk } from './coap-desk.ts';
-import { clientsFeed, wholeFeed } from './feeds-broker.ts';
+import { clientsFeed, securityFeed, wholeFeed } from './feeds-broker.ts';
 import { coapFeed, stationFeed } from './feeds.ts';
 import { brokerHandlers } from './handlers-broker.ts';
 import type { BrokerHandlerParts } from './handlers-broker.ts';
@@ -99,8 +99,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
         ),
       retained: (_params, dirty) =>
         wholeFeed(() => retainedDesk.status(), [retainedDesk.changed, status.changed], dirty),
-      security: (_params, dirty) =>
-        wholeFeed(() => mqttAccess.snapshot(), [mqttAccess.changed, mqttAccess.heldBackChanged], dirty),
+      security: (_params, dirty) => securityFeed(mqttAccess, status.changed, dirty),
     },
   };
 }

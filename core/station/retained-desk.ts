@@ -50,7 +50,8 @@ export class RetainedDesk {
   status(): RetainedStatus {
     const { count, bytes, limits, revision } = this.#store;
     return {
-      messages: count,
+      // $SYS is the station's own: nobody clears it, and it is not listed.
+      messages: count - this.#store.below('$SYS').length,
       bytes,
       maxMessages: limits.maxMessages,
       maxBytes: limits.maxBytes,

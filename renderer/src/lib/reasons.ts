@@ -16,13 +16,20 @@ export function rawReasonText(code: string): string {
   return RAW_REASONS[code] ?? `The station gave the reason “${words(code)}”.`;
 }
 
-/** True where a limit only kept a payload from being read; the message itself was routed and kept. */
+/** True where a limit only kept a payload, or part of it, from being read; the message itself was routed and kept. */
 export function isKeptRaw(code: string): boolean {
-  return code.startsWith('readings.') && code.slice('readings.'.length) in RAW_REASONS;
+  const [family, reason = ''] = code.split('.');
+  return family === 'readings' && (reason in RAW_REASONS || reason === 'left_out');
+}
+
+/** Ends that their clients asked for, with an expiry: told among the limits, and no refusal. */
+export function isByWish(code: string): boolean {
+  return code === 'mqtt.expired_messages' || code === 'mqtt.expired_sessions';
 }
 
 const FAMILIES: Record<string, string> = {
   mqtt: 'MQTT',
+  access: 'Users',
   coap: 'CoAP',
   http: 'Console',
   rpc: 'Screens',
