@@ -7,8 +7,11 @@ export type BrokerHandlerParts = Pick<
   'brokerDesk' | 'retainedDesk' | 'publishes' | 'mqttListeners' | 'certificates' | 'mqttAccess' | 'sys'
 >;
 
-/** The broker's share of the contract. Each line is one method; what it does is in the part it names. */
-export function brokerHandlers(parts: BrokerHandlerParts): Pick<MethodHandlers, keyof typeof brokerMethods> {
+/** The broker's share of the contract. `onceKept`: an answer that waits for the disk. Each line is one method; what it does is in the part it names. */
+export function brokerHandlers(
+  parts: BrokerHandlerParts,
+  onceKept: <T>(result: T | Promise<T>) => Promise<T>,
+): Pick<MethodHandlers, keyof typeof brokerMethods> {
   const { brokerDesk, retainedDesk, publishes, mqttListeners, certificates, mqttAccess, sys } = parts;
   return {
     'broker.clients': () => ({ clients: brokerDesk.clients() }),
@@ -34,9 +37,9 @@ export function brokerHandlers(parts: BrokerHandlerParts): Pick<MethodHandlers, 
 
     'retained.list': (params) => retainedDesk.page(params),
     'retained.get': ({ topic }) => retainedDesk.get(topic),
-    'retained.clear': ({ topics }) => retainedDesk.clear(topics),
-    'retained.clearBelow': ({ topic }) => retainedDesk.clearBelow(topic),
-    'retained.restore': ({ trash }) => retainedDesk.restore(trash),
+    'retained.clear': ({ topics }) => onceKept(retainedDesk.clear(topics)),
+    'retained.clearBelow': ({ topic }) => onceKept(retainedDesk.clearBelow(topic)),
+    'retained.restore': ({ trash }) => onceKept(retainedDesk.restore(trash)),
     'retained.cancel': ({ job }) => retainedDesk.cancel(job),
     'retained.emptyTrash': () => ({ messages: retainedDesk.emptyTrash() }),
 

@@ -44,7 +44,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
 
   return {
     methods: {
-      ...brokerHandlers(parts),
+      ...brokerHandlers(parts, onceKept),
 
       'station.info': () => parts.info(),
       'station.status': () => status.status(),

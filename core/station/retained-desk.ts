@@ -169,8 +169,8 @@ export class RetainedDesk {
   #step(task: Task): boolean {
     const { view, steps } = task;
     const { done, value } = steps.next();
-    if (done === true) view.state = 'done';
-    else view.done = value;
+    if (done !== true) view.done = value;
+    else if (view.state === 'running') view.state = 'done';
     return view.state !== 'running';
   }
 
