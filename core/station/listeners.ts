@@ -1,12 +1,12 @@
-import { codeOf, messageOf } from '../base/errors.ts';
+import { messageOf } from '../base/errors.ts';
 import { Signal } from '../base/events.ts';
 import type { Log } from '../base/log.ts';
 import type { ListenerName, ListenerStatus } from '../contract/station.ts';
 import type { MqttListenerStatus } from '../contract/listeners.ts';
+import { explainListen } from './explain-listen.ts';
 import type { MqttListeners } from './mqtt-listeners.ts';
 import { formatHostPort } from './options.ts';
 import type { HostPort } from './options.ts';
-import { portHolder } from './port-holder.ts';
 
 interface Opened {
   address: HostPort;
@@ -59,7 +59,15 @@ export class ListenerBoard {
         error: null,
       });
     } catch (error) {
-      const line = await explain(name, requested, error);
+      const line = await explainListen(
+        {
+          name: name.toUpperCase(),
+          address: requested,
+          protocol: name === 'coap' ? 'udp' : 'tcp',
+          flag: `--${name}`,
+        },
+        error,
+      );
       this.#log.error(line);
       this.#set({ name, requested: formatHostPort(requested), address: null, state: 'failed', error: line });
     }
@@ -82,33 +90,4 @@ export class ListenerBoard {
     this.#statuses.set(status.name, status);
     this.changed.emit();
   }
-}
-
-/** The system's own word for a failure, which a protocol's own error carries as its cause. */
-function systemCodeOf(error: unknown): unknown {
-  const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } };
-  return cause?.code ?? code;
-}
-
-const PORT_FLAG: Record<ListenerName, string> = { mqtt: '--mqtt', coap: '--coap', http: '--http' };
-
-/** One line: which listener, which port, why, what to do. */
-async function explain(name: ListenerName, requested: HostPort, error: unknown): Promise<string> {
-  const at = formatHostPort(requested);
-  const system = systemCodeOf(error);
-  const label = name.toUpperCase();
-  if (codeOf(error) === 'listen.port_taken' || system === 'EADDRINUSE') {
-    const holder = await portHolder(name === 'coap' ? 'udp' : 'tcp', requested.port);
-    return (
-      `${label} cannot listen on ${at}: port ${requested.port} is taken` +
-      `${holder === null ? '' : ` by ${holder}`}. Stop that program or choose another port with ${PORT_FLAG[name]} HOST:PORT.`
-    );
-  }
-  if (system === 'EACCES') {
-    return `${label} cannot listen on ${at}: the system reserves port ${requested.port}. Choose one above 1023 with ${PORT_FLAG[name]} HOST:PORT.`;
-  }
-  if (system === 'EADDRNOTAVAIL' || system === 'ENOTFOUND') {
-    return `${label} cannot listen on ${at}: this machine has no such address. Use one of its own, for example 127.0.0.1.`;
-  }
-  return `${label} cannot listen on ${at}: ${messageOf(error)}`;
 }

@@ -1,11 +1,10 @@
 /** When an MQTT listener may be opened, and what its clients are allowed. */
 import { isIP } from 'node:net';
-import { CodedError, codeOf, messageOf } from '../base/errors.ts';
+import { CodedError } from '../base/errors.ts';
 import type { MqttListenerConfig } from '../contract/listeners.ts';
 import type { ListenerProfile } from '../mqtt/origin.ts';
 import { isLoopback } from '../mqtt/transports/loopback.ts';
-import { formatHostPort } from './options.ts';
-import { portHolder } from './port-holder.ts';
+import { explainListen } from './explain-listen.ts';
 
 /** What the rules ask about the rest of the station. */
 export interface ListenerSurroundings {
@@ -84,31 +83,7 @@ export function extentOf(
 }
 
 /** One line: which listener, which port, why, what to do. */
-export async function explainListener(
-  config: MqttListenerConfig,
-  error: unknown,
-  fixed: boolean,
-): Promise<string> {
-  const at = formatHostPort(config);
-  const what = fixed
-    ? `MQTT cannot listen on ${at}`
-    : `MQTT listener "${config.name}" cannot listen on ${at}`;
-  const where = fixed ? ' with --mqtt HOST:PORT' : '';
-  switch (codeOf(error)) {
-    case 'listen.port_taken': {
-      const holder = await portHolder('tcp', config.port);
-      if (holder?.endsWith(`(pid ${process.pid})`) === true) {
-        return `${what}: this station itself uses port ${config.port} for something else. Choose another port${where}.`;
-      }
-      const by = holder === null ? '' : ` by ${holder}`;
-      return `${what}: port ${config.port} is taken${by}. Stop that program or choose another port${where}.`;
-    }
-    case 'listen.not_allowed':
-      return `${what}: the system reserves port ${config.port}. Choose one above 1023${where}.`;
-    case 'listen.bad_address':
-      return `${what}: this machine has no such address. Use one of its own, for example 127.0.0.1.`;
-    default:
-      // Coded messages say by themselves what happened and what to do.
-      return error instanceof CodedError ? error.message : `${what}: ${messageOf(error)}`;
-  }
+export function explainListener(config: MqttListenerConfig, error: unknown, fixed: boolean): Promise<string> {
+  const name = fixed ? 'MQTT' : `MQTT listener "${config.name}"`;
+  return explainListen({ name, address: config, protocol: 'tcp', flag: fixed ? '--mqtt' : null }, error);
 }
