@@ -15,16 +15,16 @@ import type { Flushable } from './flusher.ts';
 import { InboundAliases } from './inbound-aliases.ts';
 import type { ClientLimits, ConnectionOrigin } from './origin.ts';
 import { OutboundAliases } from './outbound-aliases.ts';
-import { Outbox } from './outbox.ts';
+import { Outgoing } from './outgoing.ts';
 import { type PacketHandler, PacketReader } from './packet-reader.ts';
 import type { PublishFrame } from './publish-frame.ts';
 import { PublishRate } from './publish-rate.ts';
 import { receivePublish } from './publishing.ts';
+import { FOR_ACKS, FOR_RATE, FOR_VERDICT, ReadingPauses } from './reading-pauses.ts';
 import { receiveAck, receiveOther } from './receiving.ts';
 import type { Session } from './session.ts';
 import type { SessionRecord } from './session-record.ts';
 import type { Sink } from './sink.ts';
-import { StuckWatch } from './stuck-watch.ts';
 import type { Terms } from './terms.ts';
 import { sameBytes, type TopicEntry } from './topic-cache.ts';
 import type { Qos } from './types.ts';
@@ -32,10 +32,6 @@ import type { Qos } from './types.ts';
 const AWAIT_CONNECT = 0;
 const OPEN = 1;
 const CLOSED = 2;
-
-const FOR_ACKS = 1;
-const FOR_VERDICT = 2;
-const FOR_RATE = 4;
 
 /** How long a closing connection may take to send what it still holds. */
 const LINGER_MS = 5_000;
@@ -75,16 +71,12 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   heardWallMs = 0;
   readonly #context: BrokerContext;
   readonly #reader: PacketReader;
-  readonly #outbox: Outbox;
-  readonly #highWaterBytes: number;
+  readonly #out: Outgoing;
+  readonly #pauses: ReadingPauses;
   #phase = AWAIT_CONNECT;
   #heardMs = 0;
   /** 0: the client wants no keep-alive. */
   #silenceMs = 0;
-  #pauses = 0;
-  /** Bytes that the sink held after the last flush. */
-  #held = 0;
-  #written = 0;
   #bytesIn = 0;
   #messagesIn = 0;
   #messagesOut = 0;
@@ -93,7 +85,6 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   #lastTopic: TopicEntry | null = null;
   #access: AccessCache | null = null;
   #rate: PublishRate | null = null;
-  #stuck: StuckWatch | null = null;
 
   constructor(context: BrokerContext, sink: Sink, origin: ConnectionOrigin) {
     this.#context = context;
@@ -102,8 +93,8 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.limits = context.limitsOf(origin.profile);
     this.relaxed = origin.profile.acknowledge === 'received';
     this.#reader = new PacketReader(this, Math.min(this.limits.maxPacketBytes, context.limits.connectBytes));
-    this.#outbox = new Outbox(context.pool);
-    this.#highWaterBytes = context.limits.highWaterBytes;
+    this.#out = new Outgoing(context, sink, () => this.#onStuck());
+    this.#pauses = new ReadingPauses(this.#reader, sink, (resume) => this.#goOn(resume));
     context.wheel.arm(this, context.limits.connectTimeoutMs);
   }
 
@@ -113,7 +104,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
 
   /** Whether it holds more than the high-water mark. */
   get slow(): boolean {
-    return this.#held >= this.#highWaterBytes;
+    return this.#out.isHigh;
   }
 
   // What the transport calls.
@@ -139,15 +130,15 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   /** Everything that the sink held has left. */
   drained(): void {
     if (this.#phase === CLOSED) return;
-    this.#held = this.sink.bufferedBytes;
-    if (this.#held < this.#highWaterBytes && this.session?.hasWaiting === true) this.session.pump();
+    this.#out.look();
+    this.#pumpWaiting();
   }
 
   /** The network connection is gone, whoever ended it. Called once, at the very end. */
   closed(reason: string): void {
     if (this.#phase !== CLOSED) {
       this.#context.router.endRun();
-      this.#outbox.clear();
+      this.#out.outbox.clear();
       this.#leave(reason);
     }
     this.#context.wheel.cancel(this);
@@ -162,12 +153,10 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
    */
   close(reason: string, reasonCode?: number, serverReference?: string): void {
     if (this.#phase === CLOSED) return;
-    const { router, counters, wheel } = this.#context;
+    const { router, wheel } = this.#context;
     router.endRun();
     if (reasonCode !== undefined) this.#say({ reasonCode, reason, serverReference });
-    counters.bytesOut += this.#outbox.bytes;
-    this.#written += this.#outbox.bytes;
-    this.#outbox.flush(this.sink);
+    this.#out.finish();
     this.#leave(reason);
     this.sink.end();
     if (this.sink.bufferedBytes > 0) wheel.arm(this, LINGER_MS);
@@ -177,7 +166,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   destroy(reason: string): void {
     if (this.#phase === CLOSED) return;
     this.#context.router.endRun();
-    this.#outbox.clear();
+    this.#out.outbox.clear();
     this.#leave(reason);
     this.sink.destroy();
   }
@@ -208,7 +197,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     if (this.protocolLevel === 5 && limits.topicAliasMaximum > 0)
       this.inboundAliases = new InboundAliases(limits.topicAliasMaximum);
     if (limits.publishRate > 0)
-      this.#rate = new PublishRate(limits.publishRate, clock, wheel, () => this.#resume(FOR_RATE));
+      this.#rate = new PublishRate(limits.publishRate, clock, wheel, () => this.#pauses.resume(FOR_RATE));
     this.#silenceMs = terms.keepAliveSeconds * 1_500;
     if (this.#silenceMs > 0) wheel.arm(this, this.#silenceMs);
     else wheel.cancel(this);
@@ -218,22 +207,19 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   report(record: SessionRecord): void {
     record.lastPacketMs = this.heardWallMs;
     record.bytesIn = this.#bytesIn;
-    record.bytesOut = this.#written;
+    record.bytesOut = this.#out.written;
     record.messagesIn = this.#messagesIn;
     record.messagesOut = this.#messagesOut;
   }
 
-  /** Whether more may be sent now. When the outbox alone is full, it is flushed first. */
+  /** Whether more may be sent now. */
   makeRoom(): boolean {
-    if (this.#outbox.bytes + this.#held < this.#highWaterBytes) return true;
-    if (this.#outbox.bytes > 0) this.#flush();
-    else this.#held = this.sink.bufferedBytes;
-    return this.#held < this.#highWaterBytes;
+    return this.#out.makeRoom();
   }
 
   send(bytes: Buffer): void {
     if (this.#phase === CLOSED) return;
-    this.#outbox.append(bytes, 0, bytes.length);
+    this.#out.outbox.append(bytes, 0, bytes.length);
     this.#context.counters.otherPacketsOut++;
     this.#touch();
   }
@@ -245,7 +231,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       const type = header >> 4;
       if (type === PUBACK || type === PUBCOMP || (type === PUBREC && reasonCode >= 0x80)) this.#unanswered--;
     }
-    this.#outbox.ack(header, packetId, this.protocolLevel === 5 ? reasonCode : 0);
+    this.#out.outbox.ack(header, packetId, this.protocolLevel === 5 ? reasonCode : 0);
     this.#context.counters.otherPacketsOut++;
     this.#touch();
   }
@@ -260,15 +246,15 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   ): boolean {
     if (this.#phase === CLOSED) return true;
     const { counters, clock } = this.#context;
-    const before = this.#outbox.bytes;
+    const before = this.#out.outbox.bytes;
     const nowMs = frame.expiresMs === 0 ? 0 : clock.now();
-    if (!this.#outbox.publish(frame, this, qos, packetId, flags, subscriptionIds, nowMs)) {
+    if (!this.#out.outbox.publish(frame, this, qos, packetId, flags, subscriptionIds, nowMs)) {
       counters.tooLargeForClient++;
       if (this.session !== null) this.session.record.dropped++;
       return false;
     }
     counters.messagesOut++;
-    counters.publishBytesOut += this.#outbox.bytes - before;
+    counters.publishBytesOut += this.#out.outbox.bytes - before;
     this.#messagesOut++;
     this.#touch();
     return true;
@@ -278,7 +264,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   sendRun(bytes: Buffer, start: number, end: number, messages: number): void {
     if (this.#phase === CLOSED) return;
     const { counters } = this.#context;
-    this.#outbox.append(bytes, start, end);
+    this.#out.outbox.append(bytes, start, end);
     counters.messagesOut += messages;
     counters.publishBytesOut += end - start;
     this.#messagesOut += messages;
@@ -317,13 +303,13 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.#context.counters.publishBytesIn += bytes;
     if (this.#rate !== null && !this.#rate.take()) {
       this.#context.counters.quotaExceeded++;
-      this.#pause(FOR_RATE);
+      this.#pauses.pause(FOR_RATE);
     }
   }
 
   /** Nothing of this connection is looked at until `answer` comes. Then runs unless the connection is gone. */
   wait<T>(answer: Promise<T>, then: (answer: T) => void, failed: (error: unknown) => void): void {
-    this.#pause(FOR_VERDICT);
+    this.#pauses.pause(FOR_VERDICT);
     const goOn = (step: () => void): void => {
       if (this.#phase === CLOSED) return;
       try {
@@ -332,7 +318,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
         this.fail(error);
         return;
       }
-      this.#resume(FOR_VERDICT);
+      this.#pauses.resume(FOR_VERDICT);
     };
     void answer.then(
       (value) => goOn(() => then(value)),
@@ -341,11 +327,11 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   }
 
   pauseForAcks(): void {
-    this.#pause(FOR_ACKS);
+    this.#pauses.pause(FOR_ACKS);
   }
 
   resumeAfterAcks(): void {
-    this.#resume(FOR_ACKS);
+    this.#pauses.resume(FOR_ACKS);
   }
 
   /** Something of this connection went wrong: a peer's mistake is answered as the specification says. */
@@ -388,8 +374,8 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   flushTurn(): void {
     if (this.#phase === CLOSED) return;
     this.#flush();
-    if (this.#held > this.#context.limits.hardLimitBytes) this.#onStuck();
-    else if (this.#held < this.#highWaterBytes && this.session?.hasWaiting === true) this.session.pump();
+    if (this.#out.isFull) this.#onStuck();
+    else this.#pumpWaiting();
   }
 
   /** The one deadline of a connection: for CONNECT, then for the next packet, then for the last bytes to leave. */
@@ -401,7 +387,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
       this.destroy('no CONNECT in time');
     } else {
       // While we do not read, silence is ours and not the client's.
-      const silentMs = this.#pauses === 0 ? clock.monotonic() - this.#heardMs : 0;
+      const silentMs = this.#pauses.isPaused ? 0 : clock.monotonic() - this.#heardMs;
       if (silentMs < this.#silenceMs) {
         wheel.arm(this, this.#silenceMs - silentMs);
         return;
@@ -416,7 +402,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     let packet: Buffer | null = null;
     if (this.#phase === AWAIT_CONNECT) packet = refusal(level, farewell, most);
     else if (level === 5) packet = disconnection(farewell, most);
-    if (packet !== null && packet.length <= most) this.#outbox.append(packet, 0, packet.length);
+    if (packet !== null && packet.length <= most) this.#out.outbox.append(packet, 0, packet.length);
   }
 
   /** When the window is full again, nothing will be added to what was sent: it need not wait while others are read. */
@@ -430,20 +416,12 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
   }
 
   #flush(): void {
-    const { bytes } = this.#outbox;
-    this.#context.counters.bytesOut += bytes;
-    this.#written += bytes;
-    this.#held = this.#outbox.flush(this.sink);
+    this.#out.flush();
     this.session?.touch();
-    if (this.#held < this.#highWaterBytes) return;
-    const { wheel, limits } = this.#context;
-    this.#stuck ??= new StuckWatch(
-      wheel,
-      limits.stuckTimeoutMs,
-      () => (this.sink.bufferedBytes < limits.highWaterBytes ? -1 : this.#written - this.sink.bufferedBytes),
-      () => this.#onStuck(),
-    );
-    this.#stuck.start();
+  }
+
+  #pumpWaiting(): void {
+    if (!this.#out.isHigh && this.session?.hasWaiting === true) this.session.pump();
   }
 
   #onStuck(): void {
@@ -451,26 +429,17 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.destroy('the client does not read');
   }
 
-  #pause(reason: number): void {
-    if (this.#pauses === 0) {
-      this.#reader.pause();
-      this.sink.pause();
-    }
-    this.#pauses |= reason;
-  }
-
-  #resume(reason: number): void {
-    this.#pauses &= ~reason;
-    if (this.#pauses !== 0 || this.#phase === CLOSED) return;
+  #goOn(resume: () => void): boolean {
+    if (this.#phase === CLOSED) return false;
     this.#heardMs = this.#context.clock.monotonic();
     try {
-      this.#reader.resume();
+      resume();
     } catch (error) {
       this.fail(error);
     }
     this.#context.router.endRun();
-    // The phase and the pauses may have changed in `resume`.
-    if ((this.#pauses as number) === 0 && (this.#phase as number) !== CLOSED) this.sink.resume();
+    // It may have been closed meanwhile.
+    return (this.#phase as number) !== CLOSED;
   }
 
   /** The end of the session's connection (not of the session): nothing is sent or looked at from here on. */
@@ -482,7 +451,7 @@ export class Connection implements Flushable, PacketHandler, WheelEntry {
     this.#access = null;
     this.auth = null;
     this.#reader.stop();
-    this.#stuck?.stop();
+    this.#out.stop();
     this.#rate?.stop();
     wheel.cancel(this);
     acks.forget(this);
