@@ -35,7 +35,7 @@ export class RetainedStore implements WheelEntry {
   dueMs = Infinity;
   slot = -1;
   readonly limits: RetainedLimits;
-  /** Steps whenever a message comes, changes or goes. */
+  /** Steps whenever a message comes, changes or goes; not with those of `$SYS`. */
   revision = 0;
   readonly #parts: RetainedParts;
   readonly #tree = new RetainedTree();
@@ -51,6 +51,11 @@ export class RetainedStore implements WheelEntry {
 
   get count(): number {
     return this.#tree.size;
+  }
+
+  /** Without `$SYS`, which is the station's own: nobody clears it, and it is not listed. */
+  get countOfClients(): number {
+    return this.count - this.#tree.below('$SYS').length;
   }
 
   get bytes(): number {
@@ -72,8 +77,9 @@ export class RetainedStore implements WheelEntry {
     message.frame = null;
     this.#expiring.delete(message);
     this.#pages.removed(topic);
+    if (isServerOnly(topic)) return true;
     this.revision++;
-    if (!isServerOnly(topic)) this.#parts.journal?.removeRetained(topic);
+    this.#parts.journal?.removeRetained(topic);
     return true;
   }
 
@@ -151,7 +157,7 @@ export class RetainedStore implements WheelEntry {
     if (known === null) this.#pages.added(topic);
     message.frame = frame;
     this.#bytes = bytes;
-    this.revision++;
+    if (!isServerOnly(topic)) this.revision++;
     if (frame.expiresMs === 0) this.#expiring.delete(message);
     else {
       this.#expiring.add(message);

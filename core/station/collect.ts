@@ -57,7 +57,7 @@ export function collectStatus(parts: StatusParts): Omit<StationStatus, 'rates' |
       bytesIn,
       bytesOut,
       droppedOut,
-      retained: broker.retainedCount,
+      retained: broker.retained.countOfClients,
     },
     coap: {
       observations: desk.observations,

@@ -18,6 +18,18 @@ function createDesk(messages: number, options: Partial<BrokerOptions> = {}) {
 }
 
 describe('RetainedDesk', () => {
+  it('counts, lists and tells of what clients retained, and not of $SYS', () => {
+    const { bench, desk, retain } = createDesk(2);
+    const { revision } = desk;
+    const sys = { topic: '$SYS/broker/uptime', payload: Buffer.from('1'), retain: true, silent: true };
+    bench.broker.publish(sys);
+    expect([desk.revision, desk.status().messages]).toEqual([revision, 2]);
+    expect(desk.page({ search: '', after: '', limit: 9 })).toMatchObject({ total: 2, next: null });
+    expect(desk.page({ search: '$sys', after: '', limit: 9 }).rows).toHaveLength(1);
+    retain('plant/new');
+    expect(desk.revision).toBeGreaterThan(revision);
+  });
+
   it('clears one message at once, tells no subscriber, and gives it back as it was', () => {
     const { bench, desk, count } = createDesk(3);
     const client = bench.client('c');

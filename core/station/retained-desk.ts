@@ -48,10 +48,9 @@ export class RetainedDesk {
   }
 
   status(): RetainedStatus {
-    const { count, bytes, limits, revision } = this.#store;
+    const { countOfClients, bytes, limits, revision } = this.#store;
     return {
-      // $SYS is the station's own: nobody clears it, and it is not listed.
-      messages: count - this.#store.below('$SYS').length,
+      messages: countOfClients,
       bytes,
       maxMessages: limits.maxMessages,
       maxBytes: limits.maxBytes,
