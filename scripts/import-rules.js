@@ -14,7 +14,7 @@ export const KNOWS = {
   devices: ['base', 'contract', 'telemetry'],
   store: ['base', 'contract'],
   access: ['base', 'contract'],
-  gateway: ['base', 'contract', 'rpc', 'access'],
+  gateway: ['base', 'contract', 'rpc', 'access', 'coap'],
 };
 const FOLDERS = [...Object.keys(KNOWS), 'station'];
 const WORLDS = ['electron', 'renderer', 'test', 'scripts'];
@@ -24,8 +24,9 @@ const OWNED_PACKAGES = {
   'better-sqlite3': ['core/store'],
   electron: ['electron'],
   svelte: ['renderer'],
-  // Screens come in through one, MQTT clients through the other; the two must not know each other.
-  ws: ['core/gateway', 'core/mqtt'],
+  // Screens, MQTT clients and CoAP endpoints come in through one each; the three must not know each other.
+  ws: ['core/gateway', 'core/mqtt', 'core/coap'],
+  'dns-packet': ['core/coap'],
   '@peculiar/x509': ['core/access'],
 };
 

@@ -30,6 +30,14 @@ export type CoapErrorCode =
   /** The server answered an observation like a plain GET (RFC 7641 §3.1). */
   | 'coap.not_observable'
   | 'coap.links_malformed'
+  /** The connection ended (RFC 8323): by the other end, by Release or Abort, or by the network. */
+  | 'coap.closed'
+  /** TCP was there, but no CoAP: no valid CSM came in time, or the WebSocket upgrade was refused. */
+  | 'coap.handshake'
+  /** TLS failed: certificate, name or version. */
+  | 'coap.tls'
+  /** The scheme is known but cannot be used here (yet). */
+  | 'coap.scheme'
   | 'listen.port_taken'
   | 'listen.no_such_address'
   | 'listen.not_allowed'

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { codeOf } from '../base/errors.ts';
-import { viewOptions } from './option-view.ts';
+import { viewOptions } from './codec/option-view.ts';
 import { parseCoapUri, resolveTarget, uriOptions } from './uri.ts';
 
 const options = (uri: string) =>

@@ -2,8 +2,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { canonicalIPv6 } from './address.ts';
 import { coapError } from './errors.ts';
-import { URI_HOST, URI_PATH, URI_QUERY, textOption } from './options.ts';
-import type { CoapOption } from './options.ts';
+import { URI_HOST, URI_PATH, URI_QUERY, textOption } from './codec/options.ts';
+import type { CoapOption } from './codec/options.ts';
 
 export const DEFAULT_PORT = 5683;
 

@@ -1,7 +1,12 @@
 /** CoAP as a screen sees it. */
 
-export const COAP_METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const;
+export const COAP_METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'FETCH', 'PATCH', 'iPATCH'] as const;
 export type CoapMethod = (typeof COAP_METHODS)[number];
+
+export type CoapTransportName = 'udp' | 'dtls' | 'tcp' | 'tls' | 'ws' | 'wss';
+
+/** Schemes that can be asked (RFC 7252 §6, RFC 8323 §8). `coaps` comes with DTLS. */
+export const COAP_SCHEMES = ['coap', 'coap+tcp', 'coaps+tcp', 'coap+ws', 'coaps+ws'] as const;
 
 /** One link of `/.well-known/core` (RFC 6690). */
 export interface CoapLink {
@@ -38,18 +43,30 @@ export interface CoapResponseView {
   retransmissions: number;
   blocks: number;
   deviceId: number | null;
+  transport: CoapTransportName;
+  /** `127.0.0.1:5683`. */
+  peer: string;
+  maxAgeSeconds: number;
+  /** Hex, null without one. */
+  etag: string | null;
+  /** Location-Path and Location-Query as one relative reference, null without them. */
+  location: string | null;
 }
+
+/** `open`: as long as a screen has it open, nothing is recorded. `always`: whenever the station runs, recorded. */
+export type ObservePolicy = 'open' | 'always';
 
 export type ObservationState = 'starting' | 'active' | 'stale' | 'retrying' | 'ended';
 
 export interface CoapResource {
-  /** `coap://host:port`. */
+  /** `coap://host:port`, with whatever scheme it is reached by. */
   authority: string;
   path: string;
   uri: string;
   attributes: Record<string, string>;
   observable: boolean;
   observation: {
+    policy: ObservePolicy;
     state: ObservationState;
     sinceMs: number;
     notifications: number;

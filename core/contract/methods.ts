@@ -3,8 +3,7 @@ import * as v from 'valibot';
 import { method } from './define.ts';
 import { boundedList } from './lists.ts';
 import { brokerMethods } from './methods-broker.ts';
-import { COAP_METHODS } from './coap.ts';
-import type { CoapDiscovery, CoapResource, CoapResponseView } from './coap.ts';
+import { coapMethods } from './methods-coap.ts';
 import type { DeviceDetail, DeviceRow, SeriesInfo } from './devices.ts';
 import type { QueryResult } from './readings.ts';
 import type { StationInfo, StationStatus } from './station.ts';
@@ -14,21 +13,6 @@ const id = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1
 const timeMs = v.pipe(v.number(), v.finite());
 /** A topic or a level of it. The empty text is the first level of `/a`. */
 const topicName = v.pipe(v.string(), v.maxLength(65_535));
-const coapUri = v.pipe(v.string(), v.maxLength(2_048), v.regex(/^coap:\/\//i, 'a coap:// URI is needed'));
-const contentFormat = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535));
-export const MAX_COAP_PAYLOAD_BYTES = 1024 * 1024;
-const payload = v.union([
-  v.pipe(v.string(), v.maxLength(MAX_COAP_PAYLOAD_BYTES)),
-  v.pipe(
-    v.instance(Uint8Array),
-    v.check((bytes) => bytes.byteLength <= MAX_COAP_PAYLOAD_BYTES, 'at most 1 MiB'),
-  ),
-  v.strictObject({
-    // The length first: the pattern of base64 runs out of stack on a text of some MiB.
-    base64: v.pipe(v.string(), v.maxLength(Math.ceil(MAX_COAP_PAYLOAD_BYTES / 3) * 4), v.base64()),
-  }),
-]);
-
 /** A series by its number, or by `DEVICE_KEY/NAME` as people write it. */
 export const seriesRef = v.union([id, v.pipe(v.string(), v.minLength(1), v.maxLength(4_096))]);
 
@@ -50,6 +34,7 @@ export const topicTreeParams = {
 
 export const methods = {
   ...brokerMethods,
+  ...coapMethods,
 
   'station.info': method<StationInfo>()('view', v.object({})),
   'station.status': method<StationStatus>()('view', v.object({})),
@@ -82,27 +67,6 @@ export const methods = {
       to: v.optional(timeMs),
       maxPoints: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(100_000)), 2_000),
     }),
-  ),
-
-  'coap.discover': method<CoapDiscovery>()('operate', v.object({ uri: coapUri })),
-  'coap.request': method<CoapResponseView>()(
-    'operate',
-    v.object({
-      uri: coapUri,
-      method: v.optional(v.picklist(COAP_METHODS), 'GET'),
-      payload: v.optional(payload),
-      contentFormat: v.optional(contentFormat),
-      accept: v.optional(contentFormat),
-    }),
-  ),
-  'coap.observe': method<CoapResource>()(
-    'operate',
-    v.object({ uri: coapUri, accept: v.optional(contentFormat) }),
-  ),
-  'coap.cancelObserve': method<CoapResource>()('operate', v.object({ uri: coapUri })),
-  'coap.resources': method<{ resources: CoapResource[] }>()(
-    'view',
-    v.object({ authority: v.optional(v.pipe(v.string(), v.maxLength(512))) }),
   ),
 } as const;
 

@@ -5,6 +5,10 @@ import { boundedList } from './lists.ts';
 import { seriesRef, topicTreeParams } from './methods.ts';
 import type { ClientsDelta, ClientsSnapshot } from './broker.ts';
 import type { CoapDelta, CoapSnapshot } from './coap.ts';
+import type { CoapExchange, CoapExchangeDelta, CoapWatch, CoapWatchDelta } from './coap-browser.ts';
+import type { CoapDirectory, CoapScan } from './coap-discovery.ts';
+import type { CoapProxyStatus, CoapServerStatus } from './coap-server.ts';
+import { coapUri, contentFormat, exchangeId } from './methods-coap.ts';
 import type { DevicesDelta, DevicesSnapshot } from './devices.ts';
 import type { MqttListenerStatus } from './listeners.ts';
 import type { ReadingsDelta, ReadingsSnapshot } from './readings.ts';
@@ -26,6 +30,17 @@ export const subscriptions = {
     'view',
     v.object({ authority: v.optional(v.pipe(v.string(), v.maxLength(512))) }),
   ),
+  /** Observes for as long as it is subscribed (policy `open`), or looks on where it is observed always. */
+  coapWatch: topic<CoapWatch, CoapWatchDelta>()(
+    'operate',
+    v.object({ uri: coapUri, accept: v.optional(contentFormat) }),
+  ),
+  /** One request, step by step while it goes on; also before it was asked. `observe URI`: an observation. */
+  coapExchange: topic<CoapExchange, CoapExchangeDelta>()('operate', v.object({ exchange: exchangeId })),
+  coapScan: topic<CoapScan, CoapScan>()('view', v.object({})),
+  coapDirectory: topic<CoapDirectory, CoapDirectory>()('view', v.object({})),
+  coapProxy: topic<CoapProxyStatus, CoapProxyStatus>()('view', v.object({})),
+  coapServer: topic<CoapServerStatus, CoapServerStatus>()('view', v.object({})),
   /** Sessions of the broker; a delta holds those that changed. */
   clients: topic<ClientsSnapshot, ClientsDelta>()('view', v.object({})),
   listeners: topic<{ listeners: MqttListenerStatus[] }, { listeners: MqttListenerStatus[] }>()(

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { MAX_COAP_PAYLOAD_BYTES, methods } from '../contract/methods.ts';
+import { MAX_COAP_PAYLOAD_BYTES } from '../contract/methods-coap.ts';
+import { methods } from '../contract/methods.ts';
 import { checkInput } from './host-frames.ts';
 
 const request = methods['coap.request'].input;

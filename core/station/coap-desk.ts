@@ -3,10 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import { CodedError, codeOf, messageOf } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { CoapEndpoint } from '../coap/endpoint.ts';
-import type { CoapResponse } from '../coap/response.ts';
-import type { Observation } from '../coap/observation.ts';
+import type { CoapResponse } from '../coap/client/response.ts';
+import type { Observation } from '../coap/client/observation.ts';
 import { parseCoapUri } from '../coap/uri.ts';
-import type { CoapDiscovery, CoapResource, CoapResponseView } from '../contract/coap.ts';
+import type { CoapDiscovery, CoapMethod, CoapResource, CoapResponseView } from '../contract/coap.ts';
 import type { DeviceRegistry } from '../devices/registry.ts';
 import type { CoapResourceRecord } from '../store/types.ts';
 import { linkView, resourceFromRecord, responseView, shortText } from './coap-views.ts';
@@ -16,7 +16,7 @@ const MAX_RESOURCES = 20_000;
 
 export interface CoapRequestInput {
   uri: string;
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  method: CoapMethod;
   payload?: string | Uint8Array | { base64: string } | undefined;
   contentFormat?: number | undefined;
   accept?: number | undefined;
@@ -233,7 +233,7 @@ export class CoapDesk {
     const { observation } = entry;
     if (observation === null) return;
     const { state, sinceMs, notifications, problem } = observation;
-    entry.view = { ...entry.view, observation: { state, sinceMs, notifications, problem } };
+    entry.view = { ...entry.view, observation: { policy: 'always', state, sinceMs, notifications, problem } };
     // A refusal ends it for now; it stays wanted, and the next start of the station asks again.
     if (state === 'ended') entry.observation = null;
     this.changed.emit(entry.view.uri);
@@ -304,7 +304,7 @@ function notRunning(
   sinceMs: number,
   problem: string | null,
 ): NonNullable<CoapResource['observation']> {
-  return { state, sinceMs, notifications: 0, problem };
+  return { policy: 'always', state, sinceMs, notifications: 0, problem };
 }
 
 function bytesOf(payload: string | Uint8Array | { base64: string }): Uint8Array {

@@ -1,7 +1,8 @@
-import { contentFormatName } from '../coap/content-formats.ts';
-import { viewOptions } from '../coap/option-view.ts';
-import type { CoapResponse } from '../coap/response.ts';
-import type { Link } from '../coap/link-format.ts';
+import { addressText } from '../coap/address.ts';
+import { contentFormatName } from '../coap/codec/content-formats.ts';
+import { viewOptions } from '../coap/codec/option-view.ts';
+import type { CoapResponse } from '../coap/client/response.ts';
+import type { Link } from '../coap/links/link-format.ts';
 import type { CoapLink, CoapResource, CoapResponseView } from '../contract/coap.ts';
 import type { CoapResourceRecord } from '../store/types.ts';
 
@@ -54,5 +55,10 @@ export function responseView(uri: string, response: CoapResponse, deviceId: numb
     retransmissions,
     blocks,
     deviceId,
+    transport: 'udp',
+    peer: addressText(response.peer),
+    maxAgeSeconds: response.maxAgeSeconds,
+    etag: response.etag === null ? null : Buffer.from(response.etag).toString('hex'),
+    location: null,
   };
 }

@@ -7,9 +7,11 @@ import type { DeviceRegistry } from '../devices/registry.ts';
 import type { TopicTree } from '../devices/topic-tree.ts';
 import type { Handlers } from '../rpc/types.ts';
 import type { Record } from '../store/record.ts';
-import type { CoapDesk } from './coap-desk.ts';
 import { clientsFeed, securityFeed, wholeFeed } from './feeds-broker.ts';
-import { coapFeed, stationFeed } from './feeds.ts';
+import { coapFeeds } from './feeds-coap.ts';
+import { stationFeed } from './feeds.ts';
+import { coapHandlers } from './handlers-coap.ts';
+import type { CoapHandlerParts } from './handlers-coap.ts';
 import { brokerHandlers } from './handlers-broker.ts';
 import type { BrokerHandlerParts } from './handlers-broker.ts';
 import { messagePropertiesOf } from './message-properties.ts';
@@ -17,7 +19,7 @@ import type { StatusBoard } from './status.ts';
 
 const HOUR_MS = 3_600_000;
 
-export interface HandlerParts extends BrokerHandlerParts {
+export interface HandlerParts extends BrokerHandlerParts, CoapHandlerParts {
   clock: Clock;
   info: () => StationInfo;
   status: StatusBoard;
@@ -25,12 +27,11 @@ export interface HandlerParts extends BrokerHandlerParts {
   topics: TopicTree;
   hub: ReadingsHub;
   record: Record;
-  desk: CoapDesk;
 }
 
 /** The contract's methods and subscriptions, answered by the parts. */
 export function createHandlers(parts: HandlerParts): Handlers {
-  const { clock, status, registry, topics, hub, record, desk } = parts;
+  const { clock, status, registry, topics, hub, record } = parts;
   const { brokerDesk, retainedDesk, mqttListeners, mqttAccess } = parts;
 
   const seriesIdsOf = (refs: (number | string)[]) => refs.map((ref) => registry.resolveSeries(ref));
@@ -45,6 +46,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
   return {
     methods: {
       ...brokerHandlers(parts, onceKept),
+      ...coapHandlers(parts, onceKept),
 
       'station.info': () => parts.info(),
       'station.status': () => status.status(),
@@ -77,19 +79,13 @@ export function createHandlers(parts: HandlerParts): Handlers {
           series: await record.query({ series: ids, from, to, maxPoints: params.maxPoints, signal }),
         };
       },
-
-      'coap.discover': ({ uri }, { signal }) => onceKept(desk.discover(uri, signal)),
-      'coap.request': (input, { signal }) => desk.request(input, signal),
-      'coap.observe': ({ uri, accept }) => onceKept(desk.observe(uri, accept)),
-      'coap.cancelObserve': ({ uri }) => onceKept(desk.cancelObserve(uri)),
-      'coap.resources': ({ authority }) => ({ resources: desk.resources(authority) }),
     },
     subscriptions: {
       station: (_params, dirty) => stationFeed(status, dirty),
       devices: ({ columns = false }, dirty) => registry.openFeed(dirty, { columns }),
       topics: (params, dirty) => topics.openFeed(params, dirty),
       readings: ({ series }, dirty) => hub.openFeed(seriesIdsOf(series), dirty),
-      coap: ({ authority }, dirty) => coapFeed(desk, authority, dirty),
+      ...coapFeeds(parts),
       clients: (_params, dirty) => clientsFeed(brokerDesk, status.changed, dirty),
       listeners: (_params, dirty) =>
         wholeFeed(

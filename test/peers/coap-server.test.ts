@@ -6,7 +6,7 @@ import { codeOf } from '../../core/base/errors.ts';
 import { silentLog } from '../../core/base/log.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import type { CoapEndpointOptions } from '../../core/coap/endpoint.ts';
-import type { CoapResponse } from '../../core/coap/response.ts';
+import type { CoapResponse } from '../../core/coap/client/response.ts';
 import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 import { UdpRelay } from '../support/udp-relay.ts';
 

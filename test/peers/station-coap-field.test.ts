@@ -3,10 +3,10 @@ import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { decodeMessage, encodeMessage } from '../../core/coap/codec.ts';
-import type { CoapMessage } from '../../core/coap/codec.ts';
-import { ACK, CON, CONTENT, NOT_FOUND } from '../../core/coap/codes.ts';
-import { LINK_FORMAT, TEXT_PLAIN } from '../../core/coap/content-formats.ts';
+import { decodeMessage, encodeMessage } from '../../core/coap/codec/codec.ts';
+import type { CoapMessage } from '../../core/coap/codec/codec.ts';
+import { ACK, CON, CONTENT, NOT_FOUND } from '../../core/coap/codec/codes.ts';
+import { LINK_FORMAT, TEXT_PLAIN } from '../../core/coap/codec/content-formats.ts';
 import {
   CONTENT_FORMAT,
   OBSERVE,
@@ -14,7 +14,7 @@ import {
   URI_QUERY,
   findUint,
   uintOption,
-} from '../../core/coap/options.ts';
+} from '../../core/coap/codec/options.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';

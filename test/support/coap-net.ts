@@ -1,9 +1,9 @@
 /** A network in memory and hand-driven peers, to test CoAP on exact bytes and times. */
 import type { PeerAddress } from '../../core/coap/address.ts';
-import { decodeMessage, encodeMessage } from '../../core/coap/codec.ts';
-import type { CoapMessage } from '../../core/coap/codec.ts';
-import type { DatagramReceiver, Datagrams } from '../../core/coap/datagrams.ts';
-import type { CoapOption } from '../../core/coap/options.ts';
+import { decodeMessage, encodeMessage } from '../../core/coap/codec/codec.ts';
+import type { CoapMessage } from '../../core/coap/codec/codec.ts';
+import type { DatagramReceiver, Datagrams } from '../../core/coap/transports/datagrams.ts';
+import type { CoapOption } from '../../core/coap/codec/options.ts';
 
 type Delivery = (bytes: Uint8Array, from: PeerAddress) => void;
 

@@ -1,9 +1,9 @@
 /** The message layer as a peer sees it: exact bytes, exact times, through a whole endpoint. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { codeOf } from '../base/errors.ts';
-import { silentLog } from '../base/log.ts';
-import { ManualClock } from '../base/manual-clock.ts';
+import { codeOf } from '../../base/errors.ts';
+import { silentLog } from '../../base/log.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
 import {
   HandPeer,
   MemoryDatagrams,
@@ -11,15 +11,15 @@ import {
   ipv4,
   option,
   textBytes,
-} from '../../test/support/coap-net.ts';
-import { encodeMessage } from './codec.ts';
-import type { CoapMessage } from './codec.ts';
-import type { MessageType } from './codes.ts';
-import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES, codeText } from './codes.ts';
-import { CoapEndpoint } from './endpoint.ts';
-import type { CoapEndpointOptions } from './endpoint.ts';
-import { ACCEPT, OBSERVE, URI_PATH, textOption } from './options.ts';
-import type { CoapResponse } from './response.ts';
+} from '../../../test/support/coap-net.ts';
+import { encodeMessage } from '../codec/codec.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import type { MessageType } from '../codec/codes.ts';
+import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES, codeText } from '../codec/codes.ts';
+import { CoapEndpoint } from '../endpoint.ts';
+import type { CoapEndpointOptions } from '../endpoint.ts';
+import { ACCEPT, OBSERVE, URI_PATH, textOption } from '../codec/options.ts';
+import type { CoapResponse } from '../client/response.ts';
 
 const STATION = ipv4(1);
 const DEVICE = ipv4(7);

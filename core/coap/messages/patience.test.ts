@@ -1,13 +1,13 @@
 /** Many requests and observations towards one server that is gone, was restarted, or is left: exact messages and times. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { codeOf } from '../base/errors.ts';
-import { silentLog } from '../base/log.ts';
-import { ManualClock } from '../base/manual-clock.ts';
-import { HandPeer, MemoryDatagrams, MemoryNet, ipv4, textBytes } from '../../test/support/coap-net.ts';
-import type { CoapMessage } from './codec.ts';
-import { ACK, CON, CONTENT, NON } from './codes.ts';
-import { CoapEndpoint } from './endpoint.ts';
-import { MAX_AGE, OBSERVE, URI_PATH, findOption, findUint, uintOption } from './options.ts';
+import { codeOf } from '../../base/errors.ts';
+import { silentLog } from '../../base/log.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import { HandPeer, MemoryDatagrams, MemoryNet, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import { ACK, CON, CONTENT, NON } from '../codec/codes.ts';
+import { CoapEndpoint } from '../endpoint.ts';
+import { MAX_AGE, OBSERVE, URI_PATH, findOption, findUint, uintOption } from '../codec/options.ts';
 
 const STATION = ipv4(1);
 const AUTHORITY = 'coap://10.0.0.7:5683';

@@ -1,14 +1,14 @@
 /** Real sockets on loopback, IPv4 and IPv6. */
 import { createSocket } from 'node:dgram';
 import { afterEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../base/clock.ts';
-import { codeOf } from '../base/errors.ts';
-import { silentLog } from '../base/log.ts';
-import { canonicalAddress } from './address.ts';
-import { encodeMessage } from './codec.ts';
-import { CON, RST } from './codes.ts';
-import { CoapEndpoint } from './endpoint.ts';
-import type { CoapEndpointOptions } from './endpoint.ts';
+import { systemClock } from '../../base/clock.ts';
+import { codeOf } from '../../base/errors.ts';
+import { silentLog } from '../../base/log.ts';
+import { canonicalAddress } from '../address.ts';
+import { encodeMessage } from '../codec/codec.ts';
+import { CON, RST } from '../codec/codes.ts';
+import { CoapEndpoint } from '../endpoint.ts';
+import type { CoapEndpointOptions } from '../endpoint.ts';
 import { UdpDatagrams } from './udp.ts';
 
 const running: CoapEndpoint[] = [];

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../base/manual-clock.ts';
-import { TimerWheel } from '../base/timer-wheel.ts';
-import { ipv4 } from '../../test/support/coap-net.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import { TimerWheel } from '../../base/timer-wheel.ts';
+import { ipv4 } from '../../../test/support/coap-net.ts';
 import { Outbox } from './outbox.ts';
-import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from './parameters.ts';
+import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from '../parameters.ts';
 import { Peer } from './peer.ts';
 
 const LIFETIME_MS = 247_000;

@@ -1,7 +1,7 @@
 /** Observations as a device sees them: exact messages, exact times. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ManualClock } from '../base/manual-clock.ts';
-import type { Log } from '../base/log.ts';
+import { ManualClock } from '../../base/manual-clock.ts';
+import type { Log } from '../../base/log.ts';
 import {
   HandPeer,
   MemoryDatagrams,
@@ -9,14 +9,23 @@ import {
   ipv4,
   option,
   textBytes,
-} from '../../test/support/coap-net.ts';
-import { decodeBlock, encodeBlock } from './block.ts';
-import type { CoapMessage } from './codec.ts';
-import { ACK, CON, CONTENT, NON, RST, VALID, code } from './codes.ts';
-import { CoapEndpoint } from './endpoint.ts';
-import type { CoapEndpointOptions } from './endpoint.ts';
+} from '../../../test/support/coap-net.ts';
+import { decodeBlock, encodeBlock } from '../codec/block.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import { ACK, CON, CONTENT, NON, RST, VALID, code } from '../codec/codes.ts';
+import { CoapEndpoint } from '../endpoint.ts';
+import type { CoapEndpointOptions } from '../endpoint.ts';
 import type { Observation } from './observation.ts';
-import { ACCEPT, BLOCK2, ETAG, MAX_AGE, OBSERVE, findOption, findUint, uintOption } from './options.ts';
+import {
+  ACCEPT,
+  BLOCK2,
+  ETAG,
+  MAX_AGE,
+  OBSERVE,
+  findOption,
+  findUint,
+  uintOption,
+} from '../codec/options.ts';
 import type { CoapResponse } from './response.ts';
 
 const STATION = ipv4(1);

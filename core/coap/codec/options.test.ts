@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { option } from '../../test/support/coap-net.ts';
+import { option } from '../../../test/support/coap-net.ts';
 import { decodeBlock, encodeBlock, szxOf } from './block.ts';
 import { viewOptions } from './option-view.ts';
 import {

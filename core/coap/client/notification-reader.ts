@@ -1,7 +1,7 @@
-import { codeOf } from '../base/errors.ts';
-import { decodeBlock } from './block.ts';
-import type { CoapMessage } from './codec.ts';
-import { BLOCK2, findOption } from './options.ts';
+import { codeOf } from '../../base/errors.ts';
+import { decodeBlock } from '../codec/block.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import { BLOCK2, findOption } from '../codec/options.ts';
 import type { Transfer, TransferResult } from './transfer.ts';
 
 export interface NotificationReaderContext {

@@ -9,9 +9,9 @@
  * around separators, empty list members, NUL padding at the end, characters in an unquoted value that a ptoken may
  * not have. What would change the meaning is refused: text outside `<...>`, an unclosed `<` or quote.
  */
-import { coapError } from './errors.ts';
-import { resolveTarget } from './uri.ts';
-import type { CoapUri } from './uri.ts';
+import { coapError } from '../errors.ts';
+import { resolveTarget } from '../uri.ts';
+import type { CoapUri } from '../uri.ts';
 
 export interface ParsedLink {
   /** Between `<` and `>`, as written. */

@@ -1,4 +1,4 @@
-import type { PeerAddress } from './address.ts';
+import type { PeerAddress } from '../address.ts';
 
 /**
  * One datagram that came in. `bytes` belong to the receiver. `serves` is false where only answers to our own

@@ -2,7 +2,7 @@
  * What this endpoint answers to others: it has no resources, and says so properly. `/.well-known/core` is an empty
  * list (RFC 6690 §4: a server that offers discovery lists there what it has).
  */
-import type { CoapMessage } from './codec.ts';
+import type { CoapMessage } from '../codec/codec.ts';
 import {
   BAD_OPTION,
   CONTENT,
@@ -12,9 +12,9 @@ import {
   NOT_ACCEPTABLE,
   NOT_FOUND,
   PROXYING_NOT_SUPPORTED,
-} from './codes.ts';
-import { LINK_FORMAT } from './content-formats.ts';
-import type { ServerAnswer } from './message-layer.ts';
+} from '../codec/codes.ts';
+import { LINK_FORMAT } from '../codec/content-formats.ts';
+import type { ServerAnswer } from '../messages/message-layer.ts';
 import {
   ACCEPT,
   CONTENT_FORMAT,
@@ -26,8 +26,8 @@ import {
   optionName,
   uintOption,
   unusableOption,
-} from './options.ts';
-import type { CoapOption } from './options.ts';
+} from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 
 /** Undefined means RST: a NON with a critical option that is not understood is rejected (RFC 7252 §5.4.1). */
 export function serveNothing(request: CoapMessage): ServerAnswer | undefined {

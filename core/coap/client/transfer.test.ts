@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../base/errors.ts';
-import { option } from '../../test/support/coap-net.ts';
-import { decodeBlock, encodeBlock } from './block.ts';
-import type { Block } from './block.ts';
-import { ACK, BAD_OPTION, CHANGED, CONTENT, CONTINUE, METHOD_CODES, code } from './codes.ts';
+import { codeOf } from '../../base/errors.ts';
+import { option } from '../../../test/support/coap-net.ts';
+import { decodeBlock, encodeBlock } from '../codec/block.ts';
+import type { Block } from '../codec/block.ts';
+import { ACK, BAD_OPTION, CHANGED, CONTENT, CONTINUE, METHOD_CODES, code } from '../codec/codes.ts';
 import type { ExchangeRequest } from './exchange.ts';
 import {
   BLOCK1,
@@ -17,8 +17,8 @@ import {
   findOption,
   findUint,
   uintOption,
-} from './options.ts';
-import type { CoapOption } from './options.ts';
+} from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 import { Transfer } from './transfer.ts';
 import type { TransferRequest } from './transfer.ts';
 

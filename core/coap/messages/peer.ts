@@ -1,5 +1,5 @@
-import type { PeerAddress } from './address.ts';
-import type { CoapMessage } from './codec.ts';
+import type { PeerAddress } from '../address.ts';
+import type { CoapMessage } from '../codec/codec.ts';
 import type { Transmission } from './transmission.ts';
 
 /** Who waits for answers with a token. */

@@ -1,15 +1,15 @@
-import type { Clock } from '../base/clock.ts';
-import type { TimerWheel } from '../base/timer-wheel.ts';
-import { addressText } from './address.ts';
-import type { CoapMessage } from './codec.ts';
-import { Deadline } from './deadline.ts';
-import { cancelled, coapError } from './errors.ts';
-import type { MessageLayer } from './message-layer.ts';
-import type { CoapOption } from './options.ts';
-import type { CoapCounters, TransmissionParameters } from './parameters.ts';
-import { tokenKey } from './peer.ts';
-import type { Peer, TokenOwner } from './peer.ts';
-import type { Transmission, TransmissionWatcher } from './transmission.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { TimerWheel } from '../../base/timer-wheel.ts';
+import { addressText } from '../address.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import { Deadline } from '../deadline.ts';
+import { cancelled, coapError } from '../errors.ts';
+import type { MessageLayer } from '../messages/message-layer.ts';
+import type { CoapOption } from '../codec/options.ts';
+import type { CoapCounters, TransmissionParameters } from '../parameters.ts';
+import { tokenKey } from '../messages/peer.ts';
+import type { Peer, TokenOwner } from '../messages/peer.ts';
+import type { Transmission, TransmissionWatcher } from '../messages/transmission.ts';
 
 export interface ExchangeRequest {
   code: number;

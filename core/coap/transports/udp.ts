@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { codeOf, messageOf } from '../base/errors.ts';
-import type { Log } from '../base/log.ts';
-import { canonicalAddress, isLoopback } from './address.ts';
-import type { PeerAddress } from './address.ts';
+import { codeOf, messageOf } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
+import { canonicalAddress, isLoopback } from '../address.ts';
+import type { PeerAddress } from '../address.ts';
 import type { DatagramReceiver, Datagrams } from './datagrams.ts';
-import { coapError } from './errors.ts';
+import { coapError } from '../errors.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 /** For `*` both families must get the same free port; somebody else may hold one of them. */

@@ -1,7 +1,7 @@
-import type { PeerAddress } from './address.ts';
-import { codeName, codeText } from './codes.ts';
-import { CONTENT_FORMAT, ETAG, MAX_AGE, OBSERVE, findOption, findUint } from './options.ts';
-import type { CoapOption } from './options.ts';
+import type { PeerAddress } from '../address.ts';
+import { codeName, codeText } from '../codec/codes.ts';
+import { CONTENT_FORMAT, ETAG, MAX_AGE, OBSERVE, findOption, findUint } from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 import type { TransferResult } from './transfer.ts';
 
 /** Freshness of a response that does not say (RFC 7252 §5.10.5). */

@@ -5,7 +5,7 @@
  */
 import { ACK, EMPTY, RST, isRequest, isReserved } from './codes.ts';
 import type { MessageType } from './codes.ts';
-import { coapError } from './errors.ts';
+import { coapError } from '../errors.ts';
 import type { CoapOption } from './options.ts';
 
 export interface CoapMessage {

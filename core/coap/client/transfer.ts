@@ -2,10 +2,10 @@
  * Bodies of any size in blocks (RFC 7959). A transfer is atomic: the caller gets the whole body, all of one
  * version, or an error.
  */
-import { MAX_BLOCK_NUMBER, blockBytes, decodeBlock, encodeBlock, LARGEST_SZX } from './block.ts';
-import type { Block } from './block.ts';
-import { Body } from './body.ts';
-import type { CoapMessage } from './codec.ts';
+import { MAX_BLOCK_NUMBER, blockBytes, decodeBlock, encodeBlock, LARGEST_SZX } from '../codec/block.ts';
+import type { Block } from '../codec/block.ts';
+import { Body } from '../codec/body.ts';
+import type { CoapMessage } from '../codec/codec.ts';
 import {
   BAD_OPTION,
   CONTINUE,
@@ -14,8 +14,8 @@ import {
   REQUEST_ENTITY_TOO_LARGE,
   codeText,
   isSuccess,
-} from './codes.ts';
-import { coapError } from './errors.ts';
+} from '../codec/codes.ts';
+import { coapError } from '../errors.ts';
 import type { Answer, ExchangeRequest } from './exchange.ts';
 import {
   BLOCK1,
@@ -29,8 +29,8 @@ import {
   findUint,
   uintOption,
   withoutOptions,
-} from './options.ts';
-import type { CoapOption } from './options.ts';
+} from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 
 export interface TransferRequest {
   /** Method. */

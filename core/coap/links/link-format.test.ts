@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../base/errors.ts';
+import { codeOf } from '../../base/errors.ts';
 import { attributeRecord, formatLinks, parseLinkFormat, resolveLinks } from './link-format.ts';
 import type { ParsedLink } from './link-format.ts';
-import { parseCoapUri } from './uri.ts';
+import { parseCoapUri } from '../uri.ts';
 
 const link = (target: string, ...attributes: [string, string][]): ParsedLink => ({ target, attributes });
 

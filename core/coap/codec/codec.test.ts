@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../base/errors.ts';
-import { option, textBytes } from '../../test/support/coap-net.ts';
+import { codeOf } from '../../base/errors.ts';
+import { option, textBytes } from '../../../test/support/coap-net.ts';
 import { decodeMessage, encodeEmpty, encodeMessage } from './codec.ts';
 import type { CoapMessage, MalformedReason } from './codec.ts';
 import { ACK, CON, NON, RST, isReserved, isRequest } from './codes.ts';

@@ -1,7 +1,7 @@
-import { codeOf } from '../base/errors.ts';
-import { EMPTY } from './codes.ts';
-import { cancelled } from './errors.ts';
-import type { ExchangeContext } from './exchange.ts';
+import { codeOf } from '../../base/errors.ts';
+import { EMPTY } from '../codec/codes.ts';
+import { cancelled } from '../errors.ts';
+import type { ExchangeContext } from '../client/exchange.ts';
 import type { Peer } from './peer.ts';
 
 const NO_BYTES = new Uint8Array(0);

@@ -1,4 +1,4 @@
-import type { WheelEntry } from '../base/timer-wheel.ts';
+import type { WheelEntry } from '../../base/timer-wheel.ts';
 import type { Peer } from './peer.ts';
 
 /** Who hears what becomes of a message that was sent. */
