@@ -51,6 +51,12 @@ describe('hosts', () => {
     ['coap://[fe80:0::01%eth0]/t', 'coap://[fe80::1%25eth0]:5683/t', true],
     ['coap://Sensor-7.local:/t', 'coap://sensor-7.local:5683/t', false],
     ['coap://h/%7Eme?a=/b', 'coap://h:5683/~me?a=/b', false],
+    ['coaps://h/t', 'coaps://h:5684/t', false],
+    ['COAP+TCP://h/t', 'coap+tcp://h:5683/t', false],
+    ['coaps+tcp://[::1]/t', 'coaps+tcp://[::1]:5684/t', true],
+    ['coap+ws://h/t', 'coap+ws://h:80/t', false],
+    ['coaps+ws://h:/t?q', 'coaps+ws://h:443/t?q', false],
+    ['coaps+ws://10.0.0.7:8443', 'coaps+ws://10.0.0.7:8443/', true],
   ])('%s is %s', (given, canonical, numeric) => {
     const parsed = parseCoapUri(given);
     expect(parsed.uri).toBe(canonical);
@@ -61,7 +67,8 @@ describe('hosts', () => {
 
 test.each([
   'http://h/',
-  'coaps://h/',
+  'coapt://h/',
+  'coap+udp://h/',
   'coap:h',
   'coap:///path',
   'coap://h:0/',
@@ -107,6 +114,16 @@ test('any path and query come back from their canonical text', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('a relative target keeps the scheme of the list', () => {
+  const base = parseCoapUri('coaps+tcp://sensor.local/.well-known/core');
+  const targets = ['/time', '//other/x', 'coap://other/x'].map((one) => resolveTarget(one, base)?.uri);
+  expect(targets).toEqual([
+    'coaps+tcp://sensor.local:5684/time',
+    'coaps+tcp://other:5684/x',
+    'coap://other:5683/x',
+  ]);
 });
 
 describe('targets of links', () => {

@@ -1,4 +1,4 @@
-/** `coap://host:port/path?query` to options and back (RFC 7252 §6; scope ids as in RFC 6874). */
+/** `coap://host:port/path?query` to options and back (RFC 7252 §6, RFC 8323 §8; scope ids as in RFC 6874). */
 import { isIPv4, isIPv6 } from 'node:net';
 import { canonicalIPv6 } from './address.ts';
 import { coapError } from './errors.ts';
@@ -7,10 +7,23 @@ import type { CoapOption } from './codec/options.ts';
 
 export const DEFAULT_PORT = 5683;
 
+export const SCHEMES = ['coap', 'coaps', 'coap+tcp', 'coaps+tcp', 'coap+ws', 'coaps+ws'] as const;
+export type CoapScheme = (typeof SCHEMES)[number];
+
+const DEFAULT_PORTS: Readonly<Record<CoapScheme, number>> = {
+  coap: DEFAULT_PORT,
+  coaps: 5_684,
+  'coap+tcp': DEFAULT_PORT,
+  'coaps+tcp': 5_684,
+  'coap+ws': 80,
+  'coaps+ws': 443,
+};
+
 export interface CoapUri {
   /** The whole URI in one canonical form: equal resources give equal texts. */
   uri: string;
-  /** `coap://host:port`, the port always written: what identifies a server. */
+  scheme: CoapScheme;
+  /** `coap://host:port` with its scheme, the port always written: what identifies a server. */
   authority: string;
   /** Canonically encoded, without the query, at least `/`. */
   path: string;
@@ -25,7 +38,7 @@ export interface CoapUri {
   query: string[];
 }
 
-type Authority = Pick<CoapUri, 'host' | 'numeric' | 'port'>;
+type Authority = Pick<CoapUri, 'scheme' | 'host' | 'numeric' | 'port'>;
 
 const MAX_URI_CHARS = 4_096;
 /** Uri-Host, Uri-Path and Uri-Query carry at most 255 bytes each. */
@@ -36,39 +49,41 @@ export function parseCoapUri(text: string): CoapUri {
   if (text.length > MAX_URI_CHARS) throw badUri('the URI is longer than 4096 characters');
   const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is.exec(text);
   if (match === null) throw badUri(`"${text}" is not of the form coap://host:port/path?query`);
-  const [, scheme, authority, path, query, fragment] = match;
-  if (scheme!.toLowerCase() !== 'coap') throw badUri(`the scheme "${scheme}" is not coap`);
+  const [, written, authority, path, query, fragment] = match;
+  const scheme = SCHEMES.find((one) => one === written!.toLowerCase());
+  if (scheme === undefined) throw badUri(`the scheme "${written}" is none of ${SCHEMES.join(', ')}`);
   if (fragment !== undefined) throw badUri('a CoAP URI has no fragment (#)');
   const args = query === undefined ? [] : query.slice(1).split('&').map(decodePart);
-  return compose(parseAuthority(authority!), splitPath(path!), args);
+  return compose(parseAuthority(scheme, authority!), splitPath(path!), args);
 }
 
 function compose(at: Authority, segments: string[], query: string[]): CoapUri {
   const host = at.host.includes(':') ? `[${at.host.replace('%', '%25')}]` : encodePart(at.host, HOST_PLAIN);
-  const authority = `coap://${host}:${at.port}`;
+  const authority = `${at.scheme}://${host}:${at.port}`;
   const path = `/${segments.map((segment) => encodePart(segment, PATH_PLAIN)).join('/')}`;
   const args = query.map((argument) => encodePart(argument, QUERY_PLAIN)).join('&');
   const uri = authority + path + (query.length === 0 ? '' : `?${args}`);
   return { uri, authority, path, ...at, segments, query };
 }
 
-function parseAuthority(authority: string): Authority {
+function parseAuthority(scheme: CoapScheme, authority: string): Authority {
   if (authority.includes('@')) throw badUri('a CoAP URI has no user name');
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d*))?$/.exec(authority);
   if (match === null)
     throw badUri(`"${authority}" is not host or host:port (an IPv6 address needs brackets)`);
   const [, ipv6, name, portText] = match;
-  const port = portText === undefined || portText === '' ? DEFAULT_PORT : Number(portText);
+  const port = portText === undefined || portText === '' ? DEFAULT_PORTS[scheme] : Number(portText);
   if (port < 1 || port > 65_535) throw badUri(`${portText} is not a port`);
   if (ipv6 !== undefined) {
     // RFC 6874 writes the scope as %25eth0; people write %eth0.
     const host = ipv6.replace(/^([^%]*)%25(?=.)/, '$1%').toLowerCase();
     if (!isIPv6(host)) throw badUri(`[${ipv6}] is not an IPv6 address`);
-    return { host: ipv6.includes('%') ? scoped(host, ipv6) : canonicalIPv6(host), numeric: true, port };
+    const canonical = ipv6.includes('%') ? scoped(host, ipv6) : canonicalIPv6(host);
+    return { scheme, host: canonical, numeric: true, port };
   }
   const host = decodePart(name!).toLowerCase();
   if (host === '') throw badUri('the host is missing');
-  return { host, numeric: isIPv4(host), port };
+  return { scheme, host, numeric: isIPv4(host), port };
 }
 
 /** Interface names keep their case. */
@@ -113,7 +128,8 @@ function badUri(why: string): Error {
 }
 
 /**
- * Uri-Host for names only: an address is already said by the datagram itself, and Uri-Port likewise (§6.4).
+ * Uri-Host for names only: an address is already said by the datagram or connection itself, and Uri-Port likewise
+ * (§6.4; RFC 8323 §8.5).
  */
 export function uriOptions(uri: CoapUri): CoapOption[] {
   const options: CoapOption[] = [];
@@ -124,12 +140,13 @@ export function uriOptions(uri: CoapUri): CoapOption[] {
 }
 
 // What §6.5 leaves as it is: unreserved, sub-delims without '&' in a query, ':' and '@'.
-const PATH_PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=:@]/;
-const QUERY_PLAIN = /[A-Za-z0-9\-._~!$'()*+,;=:@/?]/;
-const HOST_PLAIN = /[A-Za-z0-9\-._~!$&'()*+,;=]/;
+const PATH_PLAIN = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]*$/;
+const QUERY_PLAIN = /^[A-Za-z0-9\-._~!$'()*+,;=:@/?]*$/;
+const HOST_PLAIN = /^[A-Za-z0-9\-._~!$&'()*+,;=]*$/;
 
 function encodePart(text: string, plain: RegExp): string {
   // A segment of dots alone would be taken for a dot segment when read again; it cannot be escaped, so it stays.
+  if (plain.test(text)) return text;
   let out = '';
   for (const char of text) out += plain.test(char) ? char : percent(char);
   return out;
@@ -142,17 +159,18 @@ function percent(char: string): string {
 }
 
 /**
- * The URI that a link names (RFC 3986 §5.2 for what link lists hold). A relative target without a leading slash is
+ * The URI that a link names (RFC 3986 §5.2 for what link lists hold), by the scheme of the base. A relative target without a leading slash is
  * taken from the root: servers that write `<time>` mean `/time` (RFC 6690 §2.1 resolves against the origin).
  * Undefined for a link to another scheme or one that cannot be read.
  */
 export function resolveTarget(target: string, base: Authority): CoapUri | undefined {
   try {
     if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return parseCoapUri(target);
-    if (target.startsWith('//')) return parseCoapUri(`coap:${target}`);
+    if (target.startsWith('//')) return parseCoapUri(`${base.scheme}:${target}`);
     const rooted = /^[/?]/.test(target) ? target : `/${target}`;
     const { segments, query } = parseCoapUri(`coap://x${rooted}`);
-    return compose({ host: base.host, numeric: base.numeric, port: base.port }, segments, query);
+    const { scheme, host, numeric, port } = base;
+    return compose({ scheme, host, numeric, port }, segments, query);
   } catch {
     return undefined;
   }
