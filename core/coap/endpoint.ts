@@ -19,7 +19,7 @@ import type { CoapRandom } from './random.ts';
 import { checkHost, systemResolver } from './resolve.ts';
 import type { HostResolver } from './resolve.ts';
 import type { CoapResponse } from './client/response.ts';
-import { serveNothing } from './server/server.ts';
+import { answerWith, serveNothing } from './server/server.ts';
 import { UdpDatagrams } from './transports/udp.ts';
 import { parseCoapUri } from './uri.ts';
 
@@ -75,8 +75,8 @@ export class CoapEndpoint {
       random: this.#random,
       limits: this.#limits,
       counters: this.#counters,
-      send: (bytes, to, failed) => this.#datagrams.send(bytes, to, failed),
-      serve: serveNothing,
+      datagrams: this.#datagrams,
+      serve: answerWith(serveNothing),
     });
     this.#exchangeContext = {
       clock,

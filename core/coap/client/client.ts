@@ -11,7 +11,6 @@ import { parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import type { Link } from '../links/link-format.ts';
 import { ACCEPT, CONTENT_FORMAT, uintOption } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
-import { ping } from '../messages/ping.ts';
 import { resolvePeer } from '../resolve.ts';
 import type { HostResolver } from '../resolve.ts';
 import { toResponse } from './response.ts';
@@ -73,7 +72,7 @@ export class CoapClient {
    */
   async ping(uriText: string, signal?: AbortSignal): Promise<{ rttMs: number }> {
     const address = await resolvePeer(parseCoapUri(uriText), this.#context.resolver, signal);
-    return ping(this.#context, this.#context.layer.peer(address), signal);
+    return this.#context.layer.carrier(address).ping(signal);
   }
 
   /** A transfer with that peer, not yet begun. */

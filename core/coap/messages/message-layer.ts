@@ -10,7 +10,10 @@ import { ACK, CON, EMPTY, NON, RST, code, isRequest } from '../codec/codes.ts';
 import { Deadline } from '../deadline.ts';
 import { coapError } from '../errors.ts';
 import { OBSERVE, findOption, optionName, unusableOption } from '../codec/options.ts';
-import type { CoapOption } from '../codec/options.ts';
+import type { Carrier, CoapTransport } from '../carrier.ts';
+import type { RequestSink, ServerAnswer } from '../server/types.ts';
+import type { Datagrams } from '../transports/datagrams.ts';
+import { UdpCarrier } from './udp-carrier.ts';
 import { Outbox } from './outbox.ts';
 import { exchangeLifetimeMs, nonLifetimeMs } from '../parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from '../parameters.ts';
@@ -21,16 +24,6 @@ import { RememberedIds, fingerprint } from './remembered.ts';
 import type { Reply } from './remembered.ts';
 import type { Transmission } from './transmission.ts';
 
-/** What a server answers; type, message id and token follow from the request. */
-export interface ServerAnswer {
-  code: number;
-  options: CoapOption[];
-  payload: Uint8Array;
-}
-
-/** Answers a request, each once: duplicates never reach it. `undefined` rejects the message (RST). */
-export type RequestHandler = (request: CoapMessage, from: PeerAddress) => ServerAnswer | undefined;
-
 export interface MessageLayerContext {
   clock: Clock;
   wheel: TimerWheel;
@@ -39,8 +32,12 @@ export interface MessageLayerContext {
   parameters: TransmissionParameters;
   limits: CoapLimits;
   counters: CoapCounters;
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void;
-  serve: RequestHandler;
+  datagrams: Datagrams;
+  /** `udp` unless said otherwise. */
+  transport?: 'udp' | 'dtls';
+  /** Who a peer proved to be; nobody unless given. */
+  identityOf?: (peer: PeerAddress) => string | null;
+  serve: RequestSink;
 }
 
 const SWEEP_MS = 15_000;
@@ -54,6 +51,8 @@ const EVICTION_LOOKS = 64;
  */
 export class MessageLayer {
   readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly transport: CoapTransport;
   readonly #context: MessageLayerContext;
   readonly #peers = new Map<string, Peer>();
   readonly #remembered: RememberedIds;
@@ -65,11 +64,13 @@ export class MessageLayer {
 
   constructor(context: MessageLayerContext) {
     this.#context = context;
+    this.clock = context.clock;
+    this.transport = context.transport ?? 'udp';
     this.outbox = new Outbox({
       ...context,
       send: (bytes, to, failed) => {
         context.counters.datagramsOut++;
-        context.send(bytes, to, failed);
+        context.datagrams.send(bytes, to, failed);
       },
     });
     this.#conLifetimeMs = exchangeLifetimeMs(context.parameters);
@@ -113,6 +114,12 @@ export class MessageLayer {
     return peer;
   }
 
+  /** The way to that peer. Throws `coap.busy` or `coap.not_running`. */
+  carrier(address: PeerAddress): Carrier {
+    const peer = this.peer(address);
+    return (peer.carrier ??= new UdpCarrier(this, peer));
+  }
+
   /** A token that no exchange with that peer uses (§5.3.1). */
   freshToken(peer: Peer): Uint8Array {
     for (;;) {
@@ -144,6 +151,7 @@ export class MessageLayer {
     this.outbox.stop();
     this.#sweep.clear();
     this.#remembered.clear();
+    for (const peer of this.#peers.values()) peer.forgotten = true;
     this.#peers.clear();
   }
 
@@ -190,20 +198,38 @@ export class MessageLayer {
     }
     if (this.#isDuplicate(request, peer, print)) return;
     this.#remember(request, peer, print);
-    let answer: ServerAnswer | undefined;
+    let done = false;
+    const answer = (given: ServerAnswer | null | undefined): void => {
+      if (done || given === null) return;
+      done = true;
+      if (given === undefined) {
+        this.#remembered.answered(peer.number, request.messageId, 'reset');
+        this.#reset(from, request.messageId);
+        return;
+      }
+      counters.served++;
+      this.#answer(request, peer, given);
+    };
     try {
-      answer = this.#context.serve(request, from);
+      this.#context.serve({
+        code: request.code,
+        token: request.token,
+        options: request.options,
+        payload: request.payload,
+        confirmable: request.type === CON,
+        multicast: false,
+        bytes: 0,
+        from,
+        transport: this.transport,
+        peerKey: `${this.transport} ${addressText(from)}`,
+        identity: null,
+        answer,
+        carrier: () => this.carrier(from),
+      });
     } catch (error) {
       log.error('a CoAP request could not be served', { from: addressText(from), error: messageOf(error) });
-      answer = { code: code(5, 0), options: [], payload: new Uint8Array(0) };
+      answer({ code: code(5, 0), options: [], payload: new Uint8Array(0) });
     }
-    if (answer === undefined) {
-      this.#remembered.answered(peer.number, request.messageId, 'reset');
-      this.#reset(from, request.messageId);
-      return;
-    }
-    counters.served++;
-    this.#answer(request, peer, answer);
   }
 
   #answer(request: CoapMessage, peer: Peer, answer: ServerAnswer): void {
@@ -320,14 +346,16 @@ export class MessageLayer {
   #put(bytes: Uint8Array, to: PeerAddress): void {
     this.#context.counters.datagramsOut++;
     // An answer that cannot be sent is like one that was lost: the other end asks again.
-    this.#context.send(bytes, to, () => void this.#context.counters.sendErrors++);
+    this.#context.datagrams.send(bytes, to, () => void this.#context.counters.sendErrors++);
   }
 
   #forgetOld(): void {
     const nowMs = this.#context.clock.monotonic();
     this.#remembered.sweep(nowMs);
     for (const [key, peer] of this.#peers) {
-      if (peer.idle && nowMs - peer.lastUsedMs > this.#conLifetimeMs) this.#peers.delete(key);
+      if (!peer.idle || nowMs - peer.lastUsedMs <= this.#conLifetimeMs) continue;
+      peer.forgotten = true;
+      this.#peers.delete(key);
     }
     if (this.#peers.size > 0 || this.#remembered.size > 0) this.#sweep.set(SWEEP_MS);
   }
@@ -337,6 +365,7 @@ export class MessageLayer {
     for (const [key, peer] of this.#peers) {
       this.#peers.delete(key);
       if (peer.idle) {
+        peer.forgotten = true;
         this.#context.counters.droppedByLimit++;
         return true;
       }

@@ -2,28 +2,18 @@ import type { Clock } from '../../base/clock.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { PeerAddress } from '../address.ts';
 import { addressText } from '../address.ts';
+import type { Outgoing, SendingWatcher } from '../carrier.ts';
 import { encodeMessage } from '../codec/codec.ts';
 import { CON, NON } from '../codec/codes.ts';
 import { Deadline } from '../deadline.ts';
 import { cancelled, coapError } from '../errors.ts';
-import type { CoapOption } from '../codec/options.ts';
 import { exchangeLifetimeMs } from '../parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from '../parameters.ts';
 import { tokenKey } from './peer.ts';
 import type { Peer } from './peer.ts';
 import type { CoapRandom } from '../random.ts';
 import { Transmission } from './transmission.ts';
-import type { TransmissionWatcher } from './transmission.ts';
-
-export interface OutgoingMessage {
-  confirmable: boolean;
-  code: number;
-  token: Uint8Array;
-  options: CoapOption[];
-  payload: Uint8Array;
-  /** Instead of MAX_RETRANSMIT. */
-  maxRetransmit?: number;
-}
+import type { TransmissionKeeper } from './transmission.ts';
 
 export interface OutboxContext {
   clock: Clock;
@@ -42,7 +32,7 @@ const PASSING_ERRORS = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EINTR']);
  * The sending half of the message layer (RFC 7252 §4.2, §4.3, §4.7): at most NSTART exchanges under way per peer,
  * the others wait in line; a CON is repeated with doubling waits until it is acknowledged or given up.
  */
-export class Outbox {
+export class Outbox implements TransmissionKeeper {
   readonly #context: OutboxContext;
   readonly #lifetimeMs: number;
   /** Peers whose next message id is not free yet. */
@@ -62,7 +52,7 @@ export class Outbox {
    * Sends when its turn comes. The caller must `release` it in the end, whatever happens. Fails with `coap.busy`
    * or `coap.too_large` before anything is sent.
    */
-  send(peer: Peer, message: OutgoingMessage, watcher: TransmissionWatcher): Transmission {
+  send(peer: Peer, message: Outgoing, watcher: SendingWatcher): Transmission {
     const { limits, counters, parameters } = this.#context;
     if (peer.waiting.length >= limits.queuedPerPeer || this.#open.size >= limits.exchanges) {
       counters.droppedByLimit++;
@@ -79,7 +69,7 @@ export class Outbox {
       peer,
       { bytes, confirmable, token: tokenKey(token), maxRetransmit },
       watcher,
-      (one) => this.#due(one),
+      this,
     );
     this.#open.add(transmission);
     counters.exchanges = this.#open.size;
@@ -93,7 +83,7 @@ export class Outbox {
    * A NON that nobody waits for, at once and out of turn: the last word to a peer, whose line may be held up by
    * others. Fails like `send`; it is dropped where no message id is free.
    */
-  sendUnawaited(peer: Peer, message: Omit<OutgoingMessage, 'confirmable' | 'maxRetransmit'>): void {
+  sendUnawaited(peer: Peer, message: Omit<Outgoing, 'confirmable' | 'maxRetransmit'>): void {
     const nowMs = this.#context.clock.monotonic();
     if (peer.idWaitMs(nowMs, this.#lifetimeMs) > 0) {
       this.#context.counters.droppedByLimit++;
@@ -205,22 +195,27 @@ export class Outbox {
   #put(transmission: Transmission): void {
     this.#context.send(transmission.bytes, transmission.peer.address, (error) => {
       this.#context.counters.sendErrors++;
-      const systemCode = 'code' in error ? String(error.code) : '';
-      if (PASSING_ERRORS.has(systemCode)) return;
-      const where = addressText(transmission.peer.address);
-      this.fail(
-        transmission,
-        coapError(
-          'coap.unreachable',
-          `Nothing can be sent to ${where}: ${error.message}. Check the address and the network.`,
-          { peer: where, systemCode },
-          error,
-        ),
-      );
+      this.refused(transmission, error);
     });
   }
 
-  #due(transmission: Transmission): void {
+  /** The system cannot send it. */
+  refused(transmission: Transmission, error: Error): void {
+    const systemCode = 'code' in error ? String(error.code) : '';
+    if (PASSING_ERRORS.has(systemCode)) return;
+    const where = addressText(transmission.peer.address);
+    this.fail(
+      transmission,
+      coapError(
+        'coap.unreachable',
+        `Nothing can be sent to ${where}: ${error.message}. Check the address and the network.`,
+        { peer: where, systemCode },
+        error,
+      ),
+    );
+  }
+
+  due(transmission: Transmission): void {
     if (transmission.state !== 'sent') return;
     if (!transmission.confirmable) {
       this.#endTurn(transmission);

@@ -1,11 +1,12 @@
 import type { PeerAddress } from '../address.ts';
+import type { Carrier, Sending } from '../carrier.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import type { Transmission } from './transmission.ts';
 
 /** Who waits for answers with a token. */
 export interface TokenOwner {
-  /** `transmission` is ours that an ACK answered (piggybacked), undefined for a CON or NON response. */
-  onResponse(message: CoapMessage, transmission: Transmission | undefined): void;
+  /** `sending` is ours that an ACK answered (piggybacked), undefined for a CON or NON response. */
+  onResponse(message: CoapMessage, sending: Sending | undefined): void;
   /** The answer came but cannot be used. */
   onBrokenResponse(error: Error): void;
 }
@@ -27,6 +28,10 @@ export class Peer {
   /** How many count against NSTART now. */
   outstanding = 0;
   readonly tokens = new Map<string, TokenOwner>();
+  /** Made when first asked for. */
+  carrier: Carrier | undefined;
+  /** No longer in the table of peers: nothing that comes in finds it. */
+  forgotten = false;
   #nextId: number;
   // When each segment of the id space was last used; made when the ids have gone round once.
   #usedMs: Float64Array | undefined;

@@ -1,28 +1,34 @@
+import type { Clock } from '../../base/clock.ts';
 import { codeOf } from '../../base/errors.ts';
-import { EMPTY } from '../codec/codes.ts';
+import type { Sending, SendingWatcher } from '../carrier.ts';
 import { cancelled } from '../errors.ts';
-import type { ExchangeContext } from '../client/exchange.ts';
-import type { Peer } from './peer.ts';
 
-const NO_BYTES = new Uint8Array(0);
-
-/** An empty CON and the RST that answers it. */
-export function ping(context: ExchangeContext, peer: Peer, signal?: AbortSignal): Promise<{ rttMs: number }> {
+/**
+ * An empty CON and the RST that answers it (RFC 7252 §4.3). `send` sends the empty CON. Fails like an exchange, and
+ * with `coap.cancelled`.
+ */
+export function ping(
+  clock: Clock,
+  send: (watcher: SendingWatcher) => Sending,
+  signal?: AbortSignal,
+): Promise<{ rttMs: number }> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(cancelled());
       return;
     }
-    const onAbort = (): void => context.layer.outbox.fail(transmission, cancelled());
+    const onAbort = (): void => {
+      sending.release();
+      reject(cancelled());
+    };
     const answered = (): void => {
       signal?.removeEventListener('abort', onAbort);
-      resolve({ rttMs: context.clock.monotonic() - transmission.firstSentMs });
+      resolve({ rttMs: clock.monotonic() - sending.firstSentMs });
     };
-    const empty = { confirmable: true, code: EMPTY, token: NO_BYTES, options: [], payload: NO_BYTES };
-    const transmission = context.layer.outbox.send(peer, empty, {
+    const sending = send({
       // Not what the RFC says, but somebody is there.
       acknowledged: () => {
-        context.layer.outbox.release(transmission);
+        sending.release();
         answered();
       },
       failed: (error) => {

@@ -1,32 +1,30 @@
 import type { WheelEntry } from '../../base/timer-wheel.ts';
+import type { Sending, SendingWatcher } from '../carrier.ts';
 import type { Peer } from './peer.ts';
 
-/** Who hears what becomes of a message that was sent. */
-export interface TransmissionWatcher {
-  /** Its turn came and it went out for the first time. */
-  sent?(): void;
-  /** An empty ACK came: the other end has it and answers later (§5.2.2). */
-  acknowledged(): void;
-  /** `coap.timeout`, `coap.reset`, `coap.unreachable`, `coap.malformed` or `coap.cancelled` (the endpoint stopped). */
-  failed(error: Error): void;
+export type TransmissionState = Sending['state'];
+export type TransmissionWatcher = SendingWatcher;
+
+/** Who moves a transmission: the `Outbox`. */
+export interface TransmissionKeeper {
+  due(transmission: Transmission): void;
+  release(transmission: Transmission): void;
+  refused(transmission: Transmission, error: Error): void;
 }
 
-export type TransmissionState = 'waiting' | 'sent' | 'acknowledged' | 'done';
-
 /** One message of ours on its way: waiting in line, repeated, acknowledged, done. Moved only by the `Outbox`. */
-export class Transmission implements WheelEntry {
+export class Transmission implements Sending, WheelEntry {
   readonly peer: Peer;
   /** Encoded; the message id is filled in when its turn comes. */
   readonly bytes: Uint8Array;
   readonly confirmable: boolean;
   /** Key of the token it carries. */
   readonly token: string;
-  readonly watcher: TransmissionWatcher;
+  readonly watcher: SendingWatcher;
   /** Overrides MAX_RETRANSMIT. */
   readonly maxRetransmit: number;
   state: TransmissionState = 'waiting';
   messageId = -1;
-  /** Monotonic ms. */
   firstSentMs = 0;
   retransmissions = 0;
   /** The present wait for an ACK. */
@@ -35,13 +33,13 @@ export class Transmission implements WheelEntry {
   holdsTurn = false;
   dueMs = Infinity;
   slot = -1;
-  readonly onDue: () => void;
+  readonly #keeper: TransmissionKeeper;
 
   constructor(
     peer: Peer,
     message: { bytes: Uint8Array; confirmable: boolean; token: string; maxRetransmit: number },
-    watcher: TransmissionWatcher,
-    due: (transmission: Transmission) => void,
+    watcher: SendingWatcher,
+    keeper: TransmissionKeeper,
   ) {
     this.peer = peer;
     this.bytes = message.bytes;
@@ -49,6 +47,14 @@ export class Transmission implements WheelEntry {
     this.token = message.token;
     this.maxRetransmit = message.maxRetransmit;
     this.watcher = watcher;
-    this.onDue = () => due(this);
+    this.#keeper = keeper;
+  }
+
+  release(): void {
+    this.#keeper.release(this);
+  }
+
+  onDue(): void {
+    this.#keeper.due(this);
   }
 }

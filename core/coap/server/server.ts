@@ -5,6 +5,7 @@
 import type { CoapMessage } from '../codec/codec.ts';
 import {
   BAD_OPTION,
+  CON,
   CONTENT,
   METHOD_CODES,
   METHOD_NOT_ALLOWED,
@@ -14,7 +15,6 @@ import {
   PROXYING_NOT_SUPPORTED,
 } from '../codec/codes.ts';
 import { LINK_FORMAT } from '../codec/content-formats.ts';
-import type { ServerAnswer } from '../messages/message-layer.ts';
 import {
   ACCEPT,
   CONTENT_FORMAT,
@@ -28,6 +28,7 @@ import {
   unusableOption,
 } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
+import type { RequestSink, ServerAnswer } from './types.ts';
 
 /** Undefined means RST: a NON with a critical option that is not understood is rejected (RFC 7252 §5.4.1). */
 export function serveNothing(request: CoapMessage): ServerAnswer | undefined {
@@ -59,4 +60,13 @@ function pathOf(options: readonly CoapOption[]): string {
 /** `diagnostic` is for people (§5.5.2). */
 function answer(code: number, options: CoapOption[] = [], diagnostic = ''): ServerAnswer {
   return { code, options, payload: new TextEncoder().encode(diagnostic) };
+}
+
+/** A sink that answers each request at once. */
+export function answerWith(serve: (request: CoapMessage) => ServerAnswer | undefined): RequestSink {
+  return (request) => {
+    const { code, token, payload, confirmable } = request;
+    const type = confirmable ? CON : NON;
+    request.answer(serve({ type, code, token, payload, messageId: 0, options: [...request.options] }));
+  };
 }
