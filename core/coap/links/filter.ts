@@ -15,8 +15,11 @@ export interface LinkCriterion {
   presence: boolean;
 }
 
-/** Attributes with several values, parted by spaces: each counts alone (RFC 6690 §4.1; ct: RFC 7252 §7.2.1). */
-const LISTS = new Set(['rt', 'if', 'rel', 'rev', 'ct', 'et']);
+/**
+ * Attributes with several values, parted by spaces: each counts alone (RFC 6690 §4.1; ct: RFC 7252 §7.2.1). Not et,
+ * which is said several times instead (RFC 9176 §9.3.1).
+ */
+const LISTS = new Set(['rt', 'if', 'rel', 'rev', 'ct']);
 /** Of these only the first in a link means anything (RFC 6690 §3, RFC 8288 §3). */
 const ONCE = new Set(['rt', 'if', 'sz', 'title', 'title*', 'rel', 'media', 'type', 'anchor']);
 

@@ -67,6 +67,21 @@ test('too many links are refused', () => {
   );
 });
 
+test.each<[[string, string], string]>([
+  [['ct', '40'], 'ct=40'],
+  [['ct', '0 41'], 'ct="0 41"'],
+  [['sz', '1280'], 'sz=1280'],
+  [['rt', '123'], 'rt="123"'],
+  [['title', '7'], 'title="7"'],
+  [['title', 'say "x\\"'], 'title="say \\"x\\\\\\""'],
+  [['title*', "UTF-8'de'%C3%9Cber"], "title*=UTF-8'de'%C3%9Cber"],
+  [['title*', 'a b'], 'title*="a b"'],
+  [['obs', ''], 'obs'],
+  [['ep', 'node 5'], 'ep="node 5"'],
+])('%j is written as %s', (attribute, text) => {
+  expect(formatLinks([link('/a', attribute)])).toBe(`</a>;${text}`);
+});
+
 test('what is written reads back', () => {
   const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/);
   const target = fc.stringMatching(/^\/[a-z0-9,;/]{0,12}$/);
@@ -122,4 +137,10 @@ test('links are resolved against the server, other schemes and repeats left out'
     { uri: 'coap://[::1]:61616/time', authority: 'coap://[::1]:61616', path: '/time', observable: true },
     { uri: 'coap://[::1]:61616/temp', path: '/temp', observable: false },
   ]);
+});
+
+test('a resource that is also an alternate of another one keeps its own attributes', () => {
+  const base = parseCoapUri('coap://10.0.0.1');
+  const parsed = parseLinkFormat('</t>;anchor="/s";rel="alternate",</t>;rt="x",</t>;rel="item";rt="y"');
+  expect(resolveLinks(parsed, base).map((one) => ({ ...one.attributes }))).toEqual([{ rt: 'x' }]);
 });

@@ -156,10 +156,15 @@ export function formatLinks(links: readonly ParsedLink[]): string {
     .join(',');
 }
 
+/** Never numbers, even where they look like one: §2 gives them quotes. */
+const TEXTS = new Set(['rt', 'if', 'rel', 'rev', 'title', 'anchor']);
+
 function formatAttribute([name, value]: [string, string]): string {
   if (value === '') return `;${name}`;
-  // Cardinal numbers go unquoted (§2: cardinal); quotes are right for everything else.
-  if (/^\d+$/.test(value)) return `;${name}=${value}`;
+  // §2: sz is a cardinal and ct a number, several of which need quotes (RFC 7252 §7.2.1).
+  if (/^\d+$/.test(value) && !TEXTS.has(name)) return `;${name}=${value}`;
+  // `title*=UTF-8'de'%C3%9C` is never quoted (RFC 5987 §3.2.1).
+  if (name.endsWith('*') && /^[\w'%!#$&+.^`|~-]+$/.test(value)) return `;${name}=${value}`;
   return `;${name}="${value.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
@@ -178,15 +183,18 @@ export interface Link {
 }
 
 /**
- * Links that lead to CoAP servers, relative ones resolved against `base`; each URI once. Links to other schemes
- * (a manual on the web) and targets that are no URI are left out.
+ * Links that lead to CoAP servers, relative ones resolved against `base`; each URI once: as what the server hosts,
+ * where it also stands in another relation (RFC 6690 §2.2). Links to other schemes (a manual on the web) and targets
+ * that are no URI are left out.
  */
 export function resolveLinks(links: readonly ParsedLink[], base: CoapUri): Link[] {
   const resolved = new Map<string, Link>();
   for (const { target, attributes } of links) {
     const uri = resolveTarget(target, base);
-    if (uri === undefined || resolved.has(uri.uri)) continue;
+    if (uri === undefined) continue;
     const record = attributeRecord(attributes);
+    const earlier = resolved.get(uri.uri);
+    if (earlier !== undefined && (isHosted(earlier.attributes) || !isHosted(record))) continue;
     resolved.set(uri.uri, {
       target,
       uri: uri.uri,
@@ -197,4 +205,8 @@ export function resolveLinks(links: readonly ParsedLink[], base: CoapUri): Link[
     });
   }
   return [...resolved.values()];
+}
+
+function isHosted({ rel, anchor }: Record<string, string>): boolean {
+  return rel === undefined ? anchor === undefined : rel.split(' ').includes('hosts');
 }
