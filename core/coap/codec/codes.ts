@@ -33,6 +33,7 @@ export const CHANGED = code(2, 4);
 export const CONTENT = code(2, 5);
 export const CONTINUE = code(2, 31);
 export const BAD_REQUEST = code(4, 0);
+export const UNAUTHORIZED = code(4, 1);
 export const BAD_OPTION = code(4, 2);
 export const NOT_FOUND = code(4, 4);
 export const METHOD_NOT_ALLOWED = code(4, 5);
@@ -51,7 +52,7 @@ const NAMES = new Map<number, string>([
   [CONTENT, 'Content'],
   [CONTINUE, 'Continue'],
   [BAD_REQUEST, 'Bad Request'],
-  [code(4, 1), 'Unauthorized'],
+  [UNAUTHORIZED, 'Unauthorized'],
   [BAD_OPTION, 'Bad Option'],
   [code(4, 3), 'Forbidden'],
   [NOT_FOUND, 'Not Found'],
@@ -77,9 +78,14 @@ export function codeClass(value: number): number {
   return value >> 5;
 }
 
+const TEXTS = Array.from(
+  { length: 256 },
+  (_, value) => `${value >> 5}.${String(value & 31).padStart(2, '0')}`,
+);
+
 /** `2.05` for 69. */
 export function codeText(value: number): string {
-  return `${value >> 5}.${String(value & 31).padStart(2, '0')}`;
+  return TEXTS[value & 255]!;
 }
 
 /** `Content` for 69; a code without a name of its own gets the name of its class, as a client must treat it (§5.9). */
