@@ -8,6 +8,7 @@ import type { MqttListenerConfig, MqttListenerStatus } from '../../core/contract
 import type { RoleRow, UserRow } from '../../core/contract/security.ts';
 import type { Feed, Handlers } from '../../core/rpc/types.ts';
 import { ConsoleClients } from './console-clients.ts';
+import { madeUpCoap } from './console-coap.ts';
 import { madeUpTopics } from './console-topics.ts';
 import type { MadeUpTopicsOptions } from './console-topics.ts';
 import {
@@ -186,8 +187,10 @@ export function consoleHandlers(
   })();
 
   const topics = madeUpTopics(topicOptions);
+  const coap = madeUpCoap();
   const answers: Partial<Handlers['methods']> = {
     ...topics.methods,
+    ...coap.methods,
     'station.info': () => ({
       name: 'North plant',
       version: '0.1.0',
@@ -360,7 +363,7 @@ export function consoleHandlers(
       station: (_: unknown, dirty: () => void) => station.open(dirty),
       devices: () => empty({ devices: [] }),
       ...topics.subscriptions,
-      coap: () => empty({ resources: [] }),
+      ...coap.subscriptions,
       listeners: (_: unknown, dirty: () => void) => listenersFeed.open(dirty),
       security: (_: unknown, dirty: () => void) => securityFeed.open(dirty),
       clients: (_: unknown, dirty: () => void) => {
