@@ -54,6 +54,8 @@ export interface Resource {
   confirmable?: boolean;
   /** Largest block that it takes or gives, a power of two from 16 to 1024. */
   blockBytes?: number;
+  /** It heeds If-Match and If-None-Match by `failedPrecondition`; else a change with one of them gets 4.02. */
+  preconditions?: boolean;
   /** A throw or rejection becomes 5.00 without details. Called once per body, however many blocks it came in. */
   handle(request: ServedRequest): ServedAnswer | Promise<ServedAnswer>;
 }
