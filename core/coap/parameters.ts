@@ -17,6 +17,10 @@ export interface TransmissionParameters {
    * it to the application; 93 s is the wait for a CON that is never acknowledged.
    */
   responseTimeoutMs: number;
+  /** How long an answer of ours may take to travel in the ACK; then the ACK goes alone (RFC 7252 §5.2.2). */
+  piggybackMs: number;
+  /** DEFAULT_LEISURE: answers to a group wait a random time up to this (RFC 7252 §8.2). */
+  leisureMs: number;
 }
 
 export const DEFAULT_PARAMETERS: TransmissionParameters = {
@@ -27,6 +31,8 @@ export const DEFAULT_PARAMETERS: TransmissionParameters = {
   probingRateBytesPerSecond: 1,
   maxLatencyMs: 100_000,
   responseTimeoutMs: 93_000,
+  piggybackMs: 500,
+  leisureMs: 5_000,
 };
 
 /** MAX_TRANSMIT_SPAN: from the first to the last transmission of a CON, 45 s by default. */
@@ -46,8 +52,20 @@ export function nonLifetimeMs(p: TransmissionParameters): number {
 
 /** Bounds of everything that grows with traffic. What is refused or given up is counted in `CoapCounters`. */
 export interface CoapLimits {
-  /** Peers with state. Past it the longest idle one is forgotten; when none is idle, a new one is not served. */
+  /**
+   * Peers with state that we talk to, and as many strangers that only asked us. Past it an idle one is forgotten;
+   * when none is idle, a new one is refused with `coap.busy` or not served.
+   */
   peers: number;
+  /** Received requests whose answer is not there yet, per peer and in all. More are dropped, and may come again. */
+  servingPerPeer: number;
+  serving: number;
+  /** Separate responses and notifications that wait for their turn, per peer. More fail with `coap.busy`. */
+  queuedResponsesPerPeer: number;
+  /** Separate responses and notifications under way or waiting, in all. More fail with `coap.busy`. */
+  responses: number;
+  /** Requests to groups that listen for answers. More fail with `coap.busy`. */
+  groupRequests: number;
   /** Requests that wait for their turn, per peer (NSTART). More fail with `coap.busy`. */
   queuedPerPeer: number;
   /** Requests under way or waiting, in all. More fail with `coap.busy`. */
@@ -64,6 +82,11 @@ export interface CoapLimits {
 
 export const DEFAULT_LIMITS: CoapLimits = {
   peers: 10_000,
+  servingPerPeer: 64,
+  serving: 5_000,
+  queuedResponsesPerPeer: 64,
+  responses: 20_000,
+  groupRequests: 16,
   queuedPerPeer: 1_000,
   exchanges: 20_000,
   remembered: 100_000,
@@ -72,7 +95,7 @@ export const DEFAULT_LIMITS: CoapLimits = {
   bodyBytes: 16 * 1024 * 1024,
 };
 
-/** Only ever grow, except `exchanges` and `observations`, which tell how many there are now. */
+/** Only ever grow, except `exchanges`, `observations` and `responding`, which tell how many there are now. */
 export interface CoapCounters {
   /** Requests sent by this endpoint, each block of a transfer counted. */
   requests: number;
@@ -81,6 +104,8 @@ export interface CoapCounters {
   /** Under way or waiting for their turn: requests, registrations of observations, pings. */
   exchanges: number;
   observations: number;
+  /** Separate responses and notifications of ours, under way or waiting for their turn. */
+  responding: number;
   notifications: number;
   /** Notifications that came after a newer one (RFC 7641 §3.4). */
   reordered: number;
@@ -105,6 +130,7 @@ export function newCounters(): CoapCounters {
     served: 0,
     exchanges: 0,
     observations: 0,
+    responding: 0,
     notifications: 0,
     reordered: 0,
     retransmissions: 0,

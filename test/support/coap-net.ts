@@ -2,14 +2,33 @@
 import type { PeerAddress } from '../../core/coap/address.ts';
 import { decodeMessage, encodeMessage } from '../../core/coap/codec/codec.ts';
 import type { CoapMessage } from '../../core/coap/codec/codec.ts';
-import type { DatagramReceiver, Datagrams } from '../../core/coap/transports/datagrams.ts';
+import type {
+  DatagramReceiver,
+  Datagrams,
+  GroupSocket,
+  GroupTarget,
+} from '../../core/coap/transports/datagrams.ts';
 import type { CoapOption } from '../../core/coap/codec/options.ts';
 
 type Delivery = (bytes: Uint8Array, from: PeerAddress) => void;
 
 export class MemoryNet {
   readonly #places = new Map<string, Delivery>();
+  readonly #groups = new Map<string, Set<Delivery>>();
   #underWay = 0;
+  #lastPort = 40_000;
+
+  freePort(): number {
+    return ++this.#lastPort;
+  }
+
+  /** `group` as it is sent to: an IPv6 one has its scope. */
+  join(group: string, port: number, deliver: Delivery): () => void {
+    const key = `${group} ${port}`;
+    const members = this.#groups.get(key) ?? new Set();
+    this.#groups.set(key, members.add(deliver));
+    return () => void members.delete(deliver);
+  }
 
   attach(at: PeerAddress, deliver: Delivery): () => void {
     this.#places.set(keyOf(at), deliver);
@@ -22,6 +41,7 @@ export class MemoryNet {
     queueMicrotask(() => {
       this.#underWay--;
       this.#places.get(keyOf(to))?.(copy, from);
+      for (const deliver of this.#groups.get(keyOf(to)) ?? []) deliver(copy, from);
     });
   }
 
@@ -41,7 +61,9 @@ export class MemoryDatagrams implements Datagrams {
   readonly at: PeerAddress;
   /** Set to make every send fail with this. */
   sendError: Error | undefined;
-  #detach: (() => void) | undefined;
+  /** Groups that `start` joins, as `MemoryNet.join` wants them. */
+  groups: string[] = [];
+  #detach: (() => void)[] = [];
 
   constructor(net: MemoryNet, at: PeerAddress) {
     this.#net = net;
@@ -52,7 +74,12 @@ export class MemoryDatagrams implements Datagrams {
     _at: { host: string; port: number },
     receive: DatagramReceiver,
   ): Promise<{ host: string; port: number }> {
-    this.#detach = this.#net.attach(this.at, (bytes, from) => receive(bytes, from, true));
+    this.#detach = [
+      this.#net.attach(this.at, (bytes, from) => receive(bytes, from, 'serving')),
+      ...this.groups.map((group) =>
+        this.#net.join(group, this.at.port, (bytes, from) => receive(bytes, from, 'group')),
+      ),
+    ];
     return Promise.resolve({ host: this.at.address, port: this.at.port });
   }
 
@@ -62,8 +89,24 @@ export class MemoryDatagrams implements Datagrams {
     else queueMicrotask(() => failed(error));
   }
 
+  openGroup(
+    _target: GroupTarget,
+    receive: (bytes: Uint8Array, from: PeerAddress) => void,
+  ): Promise<GroupSocket> {
+    const at = { ...this.at, port: this.#net.freePort() };
+    const detach = this.#net.attach(at, receive);
+    return Promise.resolve({
+      send: (bytes, to, failed) => {
+        const error = this.sendError;
+        if (error === undefined) this.#net.send(bytes, at, to);
+        else queueMicrotask(() => failed(error));
+      },
+      close: () => Promise.resolve(detach()),
+    });
+  }
+
   stop(): Promise<void> {
-    this.#detach?.();
+    for (const detach of this.#detach) detach();
     return Promise.resolve();
   }
 }

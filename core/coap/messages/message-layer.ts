@@ -1,28 +1,30 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { PeerAddress } from '../address.ts';
-import { addressText } from '../address.ts';
-import { decodeMessage, encodeEmpty, encodeMessage } from '../codec/codec.ts';
+import type { Carrier, CoapTransport, WireTap } from '../carrier.ts';
+import { decodeMessage } from '../codec/codec.ts';
 import type { CoapMessage, Malformed } from '../codec/codec.ts';
-import { ACK, CON, EMPTY, NON, RST, code, isRequest } from '../codec/codes.ts';
+import { ACK, CON, EMPTY, NON, RST, isRequest } from '../codec/codes.ts';
+import { OBSERVE, findOption, optionName, unusableOption } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import { coapError } from '../errors.ts';
-import { OBSERVE, findOption, optionName, unusableOption } from '../codec/options.ts';
-import type { Carrier, CoapTransport } from '../carrier.ts';
-import type { RequestSink, ServerAnswer } from '../server/types.ts';
-import type { Datagrams } from '../transports/datagrams.ts';
-import { UdpCarrier } from './udp-carrier.ts';
-import { Outbox } from './outbox.ts';
-import { exchangeLifetimeMs, nonLifetimeMs } from '../parameters.ts';
+import { exchangeLifetimeMs } from '../parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from '../parameters.ts';
-import { Peer, tokenKey } from './peer.ts';
-import type { TokenOwner } from './peer.ts';
 import type { CoapRandom } from '../random.ts';
-import { RememberedIds, fingerprint } from './remembered.ts';
-import type { Reply } from './remembered.ts';
-import type { Transmission } from './transmission.ts';
+import type { RequestSink } from '../server/types.ts';
+import type { Arrival, Datagrams } from '../transports/datagrams.ts';
+import { Duplicates } from './duplicates.ts';
+import { GroupRequests } from './group-request.ts';
+import type { GroupAnswer, GroupRequest } from './group-request.ts';
+import { Outbox } from './outbox.ts';
+import { tokenKey } from './peer.ts';
+import type { Peer, TokenOwner } from './peer.ts';
+import { PeerTable } from './peers.ts';
+import { fingerprint } from './remembered.ts';
+import { RequestDesk } from './request-desk.ts';
+import { UdpCarrier } from './udp-carrier.ts';
+import { Wire } from './wire.ts';
 
 export interface MessageLayerContext {
   clock: Clock;
@@ -41,8 +43,6 @@ export interface MessageLayerContext {
 }
 
 const SWEEP_MS = 15_000;
-/** How many peers are looked at for an idle one when the table is full. */
-const EVICTION_LOOKS = 64;
 
 /**
  * The message layer of RFC 7252 §4 and the matching of §5.3, for both roles on one endpoint: what comes in is
@@ -50,42 +50,64 @@ const EVICTION_LOOKS = 64;
  * to the server.
  */
 export class MessageLayer {
-  readonly outbox: Outbox;
   readonly clock: Clock;
   readonly transport: CoapTransport;
+  readonly outbox: Outbox;
   readonly #context: MessageLayerContext;
-  readonly #peers = new Map<string, Peer>();
-  readonly #remembered: RememberedIds;
+  readonly #wire: Wire;
+  readonly #peers: PeerTable;
+  readonly #duplicates: Duplicates;
+  readonly #desk: RequestDesk;
+  readonly #groups: GroupRequests;
   readonly #sweep: Deadline;
-  readonly #conLifetimeMs: number;
-  readonly #nonLifetimeMs: number;
-  #lastPeerNumber = 0;
+  readonly #lifetimeMs: number;
   #running = false;
 
   constructor(context: MessageLayerContext) {
+    const { clock, wheel, limits, counters, parameters, random } = context;
+    const transport = context.transport ?? 'udp';
     this.#context = context;
-    this.clock = context.clock;
-    this.transport = context.transport ?? 'udp';
-    this.outbox = new Outbox({
-      ...context,
-      send: (bytes, to, failed) => {
-        context.counters.datagramsOut++;
-        context.datagrams.send(bytes, to, failed);
+    this.clock = clock;
+    this.transport = transport;
+    this.#lifetimeMs = exchangeLifetimeMs(parameters);
+    this.#wire = new Wire({ ...context, transport });
+    this.outbox = new Outbox({ ...context, wire: this.#wire });
+    this.#duplicates = new Duplicates(context, this.#wire);
+    this.#peers = new PeerTable({
+      maxPeers: limits.peers,
+      nowMs: () => clock.monotonic(),
+      firstId: () => {
+        const bytes = random.bytes(2);
+        return (bytes[0]! << 8) | bytes[1]!;
       },
+      onDropped: () => counters.droppedByLimit++,
     });
-    this.#conLifetimeMs = exchangeLifetimeMs(context.parameters);
-    this.#nonLifetimeMs = nonLifetimeMs(context.parameters);
-    const { remembered, rememberedBytes } = context.limits;
-    this.#remembered = new RememberedIds(
-      remembered,
-      rememberedBytes,
-      () => context.counters.droppedByLimit++,
+    this.#desk = new RequestDesk(
+      {
+        ...context,
+        transport,
+        carrierOf: (peer) => this.#carrierOf(peer),
+        admit: (from) => this.#admit(from),
+      },
+      this.#wire,
+      this.outbox,
+      this.#duplicates,
     );
-    this.#sweep = new Deadline(context.wheel, () => this.#forgetOld());
+    this.#groups = new GroupRequests(context, this.#wire);
+    this.#sweep = new Deadline(wheel, () => this.#forgetOld());
   }
 
   start(): void {
     this.#running = true;
+  }
+
+  /** Sees every message in and out while it is set. */
+  get tap(): WireTap | undefined {
+    return this.#wire.tap;
+  }
+
+  set tap(tap: WireTap | undefined) {
+    this.#wire.tap = tap;
   }
 
   get peerCount(): number {
@@ -93,31 +115,35 @@ export class MessageLayer {
   }
 
   get rememberedIds(): number {
-    return this.#remembered.size;
+    return this.#duplicates.size;
   }
 
-  /** The state of that peer, made when it is new. Fails with `coap.busy` when the table is full. */
+  /** Received requests that are not answered yet. */
+  get serving(): number {
+    return this.#desk.serving;
+  }
+
+  /** The way to that peer. Throws `coap.busy` when the table is full, `coap.not_running`. */
+  carrier(address: PeerAddress): Carrier {
+    return this.#carrierOf(this.peer(address));
+  }
+
+  /** The state of a peer that we ask, made when it is new. Throws like `carrier`. */
   peer(address: PeerAddress): Peer {
-    const key = peerKey(address);
-    const known = this.#peers.get(key);
-    if (known !== undefined) return known;
-    if (!this.#running) throw coapError('coap.not_running', 'The CoAP endpoint is stopped.');
-    if (this.#peers.size >= this.#context.limits.peers && !this.#forgetAnIdlePeer()) {
-      this.#context.counters.droppedByLimit++;
-      throw coapError('coap.busy', `The station talks to ${this.#peers.size} CoAP peers already.`);
-    }
-    const bytes = this.#context.random.bytes(2);
-    const firstId = (bytes[0]! << 8) | bytes[1]!;
-    const peer = new Peer(address, ++this.#lastPeerNumber, firstId, this.#context.clock.monotonic());
-    this.#peers.set(key, peer);
+    this.#mustRun();
+    const peer = this.#peers.known(address);
     if (!this.#sweep.armed) this.#sweep.set(SWEEP_MS);
     return peer;
   }
 
-  /** The way to that peer. Throws `coap.busy` or `coap.not_running`. */
-  carrier(address: PeerAddress): Carrier {
-    const peer = this.peer(address);
-    return (peer.carrier ??= new UdpCarrier(this, peer));
+  /** The state of a peer that may have been forgotten meanwhile. Throws like `carrier`. */
+  again(peer: Peer): Peer {
+    if (peer.known) return this.peer(peer.address);
+    this.#mustRun();
+    const made = this.#admit(peer.address);
+    if (made === undefined)
+      throw coapError('coap.busy', 'The station is asked by too many CoAP peers already.');
+    return made;
   }
 
   /** A token that no exchange with that peer uses (§5.3.1). */
@@ -128,265 +154,204 @@ export class MessageLayer {
     }
   }
 
-  /** `serves` is false on a socket where only answers are expected. */
-  receive(bytes: Uint8Array, from: PeerAddress, serves: boolean): void {
-    const { counters, clock } = this.#context;
-    counters.datagramsIn++;
+  /**
+   * Asks every CoAP server of a group by one NON request on one interface (RFC 7252 §8). `onAnswer` hears of each
+   * answer once; resolves after `listenMs` or the abort. Fails with `coap.busy`, `coap.not_running`,
+   * `coap.unreachable` (the request could not be sent), `coap.bad_request` or `coap.too_large`.
+   */
+  async askGroup(
+    request: GroupRequest,
+    onAnswer: (answer: GroupAnswer) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    this.#mustRun();
+    await this.#groups.ask(request, onAnswer, signal);
+  }
+
+  receive(bytes: Uint8Array, from: PeerAddress, arrival: Arrival): void {
+    this.#context.counters.datagramsIn++;
     const decoded = decodeMessage(bytes);
-    const peer = this.#peers.get(peerKey(from));
-    if (peer !== undefined) peer.lastUsedMs = clock.monotonic();
-    if (!decoded.ok) {
-      this.#onMalformed(decoded.malformed, from, peer);
+    if (decoded.ok && isRequest(decoded.message.code)) {
+      this.#onRequest(decoded.message, bytes, from, arrival);
       return;
     }
-    const { message } = decoded;
-    if (message.code === EMPTY) this.#onEmpty(message, from, peer);
-    else if (isRequest(message.code)) this.#onRequest(message, from, serves, fingerprint(bytes));
-    else this.#onResponse(message, from, peer, fingerprint(bytes));
+    const peer = this.#peers.find(from);
+    if (peer !== undefined) peer.lastUsedMs = this.clock.monotonic();
+    if (!decoded.ok) this.#onMalformed(decoded.malformed, bytes, from, arrival, peer);
+    else if (arrival === 'group') this.#ignore(bytes, from);
+    else if (decoded.message.code === EMPTY) this.#onEmpty(decoded.message, bytes, from, peer);
+    else this.#onResponse(decoded.message, bytes, from, peer);
   }
 
   /** Fails everything under way with `coap.cancelled` and forgets all peers. */
   stop(): void {
     this.#running = false;
+    this.#groups.stop();
     this.outbox.stop();
+    this.#desk.stop();
     this.#sweep.clear();
-    this.#remembered.clear();
-    for (const peer of this.#peers.values()) peer.forgotten = true;
+    this.#duplicates.clear();
     this.#peers.clear();
   }
 
-  #onEmpty(message: CoapMessage, from: PeerAddress, peer: Peer | undefined): void {
-    if (message.type === CON) {
-      this.#reset(from, message.messageId); // a ping (§4.3)
-      return;
-    }
-    if (message.type === NON) return; // means nothing and is ignored (§4.3)
-    const transmission = peer?.transmissions.get(message.messageId);
-    if (message.type === RST) {
-      this.#context.counters.resetsReceived++;
-      if (transmission === undefined) return;
-      const where = addressText(from);
-      this.outbox.fail(
-        transmission,
-        coapError('coap.reset', `${where} rejected the message (RST): it does not understand or expect it.`, {
-          peer: where,
-        }),
-      );
-      return;
-    }
-    if (transmission === undefined || !transmission.confirmable) {
-      this.#context.counters.unmatched++;
-      return;
-    }
-    if (transmission.state !== 'sent') return; // the same ACK again
-    this.outbox.acknowledge(transmission);
-    transmission.watcher.acknowledged();
+  #mustRun(): void {
+    if (!this.#running) throw coapError('coap.not_running', 'The CoAP endpoint is stopped.');
   }
 
-  #onRequest(request: CoapMessage, from: PeerAddress, serves: boolean, print: number): void {
-    const { counters, log } = this.#context;
-    if (!serves) {
-      counters.unmatched++;
-      if (request.type === CON) this.#reset(from, request.messageId);
-      return;
-    }
-    let peer: Peer;
-    try {
-      peer = this.peer(from);
-    } catch {
-      return; // counted; a CON comes again
-    }
-    if (this.#isDuplicate(request, peer, print)) return;
-    this.#remember(request, peer, print);
-    let done = false;
-    const answer = (given: ServerAnswer | null | undefined): void => {
-      if (done || given === null) return;
-      done = true;
-      if (given === undefined) {
-        this.#remembered.answered(peer.number, request.messageId, 'reset');
-        this.#reset(from, request.messageId);
-        return;
-      }
-      counters.served++;
-      this.#answer(request, peer, given);
-    };
-    try {
-      this.#context.serve({
-        code: request.code,
-        token: request.token,
-        options: request.options,
-        payload: request.payload,
-        confirmable: request.type === CON,
-        multicast: false,
-        bytes: 0,
-        from,
-        transport: this.transport,
-        peerKey: `${this.transport} ${addressText(from)}`,
-        identity: null,
-        answer,
-        carrier: () => this.carrier(from),
-      });
-    } catch (error) {
-      log.error('a CoAP request could not be served', { from: addressText(from), error: messageOf(error) });
-      answer({ code: code(5, 0), options: [], payload: new Uint8Array(0) });
-    }
+  #admit(from: PeerAddress): Peer | undefined {
+    const peer = this.#peers.stranger(from);
+    if (peer !== undefined && !this.#sweep.armed) this.#sweep.set(SWEEP_MS);
+    return peer;
   }
 
-  #answer(request: CoapMessage, peer: Peer, answer: ServerAnswer): void {
-    const nowMs = this.#context.clock.monotonic();
-    const { token } = request;
-    if (request.type === CON) {
-      const bytes = encodeMessage({ ...answer, type: ACK, messageId: request.messageId, token });
-      this.#remembered.answered(peer.number, request.messageId, bytes);
-      this.#put(bytes, peer.address);
-      return;
-    }
-    if (peer.idWaitMs(nowMs, this.#conLifetimeMs) > 0) {
-      this.#context.counters.droppedByLimit++;
-      return;
-    }
-    this.#put(encodeMessage({ ...answer, type: NON, messageId: peer.takeId(nowMs), token }), peer.address);
+  #carrierOf(peer: Peer): Carrier {
+    return (peer.carrier ??= new UdpCarrier(this, peer));
   }
 
-  #onResponse(message: CoapMessage, from: PeerAddress, peer: Peer | undefined, print: number): void {
+  #ignore(bytes: Uint8Array, from: PeerAddress): void {
+    this.#context.counters.unmatched++;
+    this.#wire.saw(bytes, from, 'unmatched');
+  }
+
+  #onRequest(message: CoapMessage, bytes: Uint8Array, from: PeerAddress, arrival: Arrival): void {
+    if (arrival !== 'asking') {
+      this.#desk.receive(message, bytes, from, arrival === 'group');
+      return;
+    }
+    this.#context.counters.unmatched++;
+    this.#wire.saw(bytes, from, 'refused');
+    if (message.type === CON) this.#wire.reset(from, message.messageId);
+  }
+
+  #onEmpty(message: CoapMessage, bytes: Uint8Array, from: PeerAddress, peer: Peer | undefined): void {
+    const { messageId, type } = message;
+    if (type === CON) {
+      this.#wire.saw(bytes, from, 'ok');
+      this.#wire.reset(from, messageId); // a ping (§4.3)
+      return;
+    }
+    if (type === NON) {
+      this.#wire.saw(bytes, from, 'unmatched');
+      return; // means nothing and is ignored (§4.3)
+    }
+    const transmission = peer?.transmissions.get(messageId);
+    if (type === RST) this.#context.counters.resetsReceived++;
+    if (peer === undefined || transmission === undefined || (type === ACK && !transmission.confirmable)) {
+      if (type === ACK) this.#context.counters.unmatched++;
+      this.#wire.saw(bytes, from, 'unmatched');
+      return;
+    }
+    this.#wire.saw(bytes, from, 'ok');
+    this.#peers.prove(peer);
+    if (type === ACK) {
+      this.outbox.acknowledged(transmission);
+      return;
+    }
+    this.outbox.fail(
+      transmission,
+      coapError(
+        'coap.reset',
+        `${peer.text} rejected the message (RST): it does not understand or expect it.`,
+        {
+          peer: peer.text,
+        },
+      ),
+    );
+  }
+
+  #onResponse(message: CoapMessage, bytes: Uint8Array, from: PeerAddress, peer: Peer | undefined): void {
     if (message.type === ACK) {
-      this.#onPiggybacked(message, from, peer);
+      this.#onPiggybacked(message, bytes, from, peer);
       return;
     }
-    if (peer !== undefined && this.#isDuplicate(message, peer, print)) return;
+    const print = fingerprint(bytes);
+    if (peer !== undefined && this.#duplicates.repeats(message, peer, bytes, print)) return;
     const owner = peer?.tokens.get(tokenKey(message.token));
     if (peer === undefined || owner === undefined) {
-      this.#context.counters.unmatched++;
+      this.#ignore(bytes, from);
       // A server stops notifying once its notification is rejected, also a NON one (RFC 7641 §3.6, §4.5).
       if (message.type === CON || findOption(message.options, OBSERVE) !== undefined) {
-        this.#reset(from, message.messageId);
+        this.#wire.reset(from, message.messageId);
       }
       return;
     }
-    this.#remember(message, peer, print);
-    const broken = brokenBy(message, from);
+    const remembered = this.#duplicates.remember(message, peer, print);
+    const broken = brokenBy(message, peer);
+    this.#wire.saw(bytes, from, broken === undefined ? 'ok' : 'refused');
+    this.#peers.prove(peer);
     if (message.type === CON) {
-      this.#remembered.answered(peer.number, message.messageId, broken === undefined ? 'ack' : 'reset');
-      if (broken === undefined) this.#put(encodeEmpty(ACK, message.messageId), from);
-      else this.#reset(from, message.messageId);
+      this.#duplicates.answered(remembered, broken === undefined ? 'ack' : 'reset');
+      if (broken === undefined) this.#wire.acknowledge(from, message.messageId);
+      else this.#wire.reset(from, message.messageId);
     }
     if (broken === undefined) owner.onResponse(message, undefined);
     else owner.onBrokenResponse(broken);
   }
 
   /** A piggybacked response must have the message id *and* the token of the request (§5.3.2). */
-  #onPiggybacked(message: CoapMessage, from: PeerAddress, peer: Peer | undefined): void {
+  #onPiggybacked(message: CoapMessage, bytes: Uint8Array, from: PeerAddress, peer: Peer | undefined): void {
     const transmission = peer?.transmissions.get(message.messageId);
-    const owner = peer?.tokens.get(tokenKey(message.token));
+    const token = tokenKey(message.token);
+    const owner = peer?.tokens.get(token);
     if (
+      peer === undefined ||
       transmission === undefined ||
       owner === undefined ||
       !transmission.confirmable ||
-      transmission.token !== tokenKey(message.token)
+      transmission.lane === peer.responses ||
+      transmission.token !== token
     ) {
-      this.#context.counters.unmatched++;
+      this.#ignore(bytes, from);
       return;
     }
+    const broken = brokenBy(message, peer);
+    this.#wire.saw(bytes, from, broken === undefined ? 'ok' : 'refused');
+    this.#peers.prove(peer);
     this.outbox.acknowledge(transmission);
-    const broken = brokenBy(message, from);
     if (broken === undefined) owner.onResponse(message, transmission);
     else owner.onBrokenResponse(broken);
   }
 
   /** Rejects it (§4.2, §4.3), and tells whoever waits for it that the answer is of no use. */
-  #onMalformed(malformed: Malformed, from: PeerAddress, peer: Peer | undefined): void {
+  #onMalformed(
+    malformed: Malformed,
+    bytes: Uint8Array,
+    from: PeerAddress,
+    arrival: Arrival,
+    peer: Peer | undefined,
+  ): void {
     this.#context.counters.malformed++;
+    this.#wire.saw(bytes, from, 'malformed');
     const { type, messageId, token, reason } = malformed;
-    if (type === undefined || messageId === undefined) return;
-    if (type === CON) this.#reset(from, messageId);
-    const owner = this.#ownerOf(peer, type === ACK ? peer?.transmissions.get(messageId) : undefined, token);
-    if (owner === undefined) return;
-    const where = addressText(from);
-    owner.onBrokenResponse(
-      coapError('coap.malformed', `The answer of ${where} is not a valid CoAP message (${reason}).`, {
-        peer: where,
+    if (type === undefined || messageId === undefined || arrival === 'group') return;
+    if (type === CON) this.#wire.reset(from, messageId);
+    if (peer === undefined) return;
+    const acknowledged = type === ACK ? peer.transmissions.get(messageId) : undefined;
+    let owner: TokenOwner | undefined;
+    if (acknowledged !== undefined) owner = peer.tokens.get(acknowledged.token);
+    else if (token !== undefined && token.length > 0) owner = peer.tokens.get(tokenKey(token));
+    owner?.onBrokenResponse(
+      coapError('coap.malformed', `The answer of ${peer.text} is not a valid CoAP message (${reason}).`, {
+        peer: peer.text,
         reason,
       }),
     );
   }
 
-  #ownerOf(peer: Peer | undefined, acknowledged: Transmission | undefined, token: Uint8Array | undefined) {
-    let owner: TokenOwner | undefined;
-    if (acknowledged !== undefined) owner = peer?.tokens.get(acknowledged.token);
-    else if (token !== undefined && token.length > 0) owner = peer?.tokens.get(tokenKey(token));
-    return owner;
-  }
-
-  #isDuplicate(message: CoapMessage, peer: Peer, print: number): boolean {
-    const nowMs = this.#context.clock.monotonic();
-    const reply = this.#remembered.find(peer.number, message.messageId, print, nowMs);
-    if (reply === undefined) return false;
-    this.#context.counters.duplicates++;
-    if (message.type === CON) this.#repeat(reply, message.messageId, peer.address);
-    return true;
-  }
-
-  #repeat(reply: Reply, messageId: number, to: PeerAddress): void {
-    if (reply === 'ack') this.#put(encodeEmpty(ACK, messageId), to);
-    else if (reply === 'reset') this.#reset(to, messageId);
-    else if (reply !== 'none') this.#put(reply, to);
-  }
-
-  #remember(message: CoapMessage, peer: Peer, print: number): void {
-    const lifetimeMs = message.type === CON ? this.#conLifetimeMs : this.#nonLifetimeMs;
-    const expiresMs = this.#context.clock.monotonic() + lifetimeMs;
-    this.#remembered.remember(peer.number, message.messageId, print, expiresMs);
-  }
-
-  #reset(to: PeerAddress, messageId: number): void {
-    this.#context.counters.resetsSent++;
-    this.#put(encodeEmpty(RST, messageId), to);
-  }
-
-  #put(bytes: Uint8Array, to: PeerAddress): void {
-    this.#context.counters.datagramsOut++;
-    // An answer that cannot be sent is like one that was lost: the other end asks again.
-    this.#context.datagrams.send(bytes, to, () => void this.#context.counters.sendErrors++);
-  }
-
   #forgetOld(): void {
-    const nowMs = this.#context.clock.monotonic();
-    this.#remembered.sweep(nowMs);
-    for (const [key, peer] of this.#peers) {
-      if (!peer.idle || nowMs - peer.lastUsedMs <= this.#conLifetimeMs) continue;
-      peer.forgotten = true;
-      this.#peers.delete(key);
-    }
-    if (this.#peers.size > 0 || this.#remembered.size > 0) this.#sweep.set(SWEEP_MS);
-  }
-
-  #forgetAnIdlePeer(): boolean {
-    let looks = 0;
-    for (const [key, peer] of this.#peers) {
-      this.#peers.delete(key);
-      if (peer.idle) {
-        peer.forgotten = true;
-        this.#context.counters.droppedByLimit++;
-        return true;
-      }
-      this.#peers.set(key, peer); // to the end, so that the next search begins elsewhere
-      if (++looks === EVICTION_LOOKS) return false;
-    }
-    return false;
+    const nowMs = this.clock.monotonic();
+    this.#duplicates.sweep(nowMs);
+    this.#peers.forgetIdleSince(nowMs - this.#lifetimeMs);
+    if (this.#peers.size > 0 || this.#duplicates.size > 0) this.#sweep.set(SWEEP_MS);
   }
 }
 
-function peerKey(address: PeerAddress): string {
-  return `${address.port} ${address.address}`;
-}
-
-function brokenBy(message: CoapMessage, from: PeerAddress): Error | undefined {
+function brokenBy(message: CoapMessage, peer: Peer): Error | undefined {
   const option = unusableOption(message.options);
   if (option === undefined) return undefined;
-  const where = addressText(from);
   return coapError(
     'coap.bad_option',
-    `The answer of ${where} needs the option ${optionName(option.number)}, which cannot be used here.`,
-    { peer: where, option: option.number },
+    `The answer of ${peer.text} needs the option ${optionName(option.number)}, which cannot be used here.`,
+    { peer: peer.text, option: option.number },
   );
 }

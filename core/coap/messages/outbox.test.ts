@@ -36,7 +36,7 @@ test('what finds no free id waits for one, and goes when it is there', () => {
     parameters: DEFAULT_PARAMETERS,
     limits: DEFAULT_LIMITS,
     counters: newCounters(),
-    send: (bytes) => void sent.push(bytes.slice()),
+    wire: { put: (bytes) => void sent.push(bytes.slice()) },
   });
   const peer = new Peer(ipv4(7), 1, 0, 0);
   for (let id = 0; id < 0x1_0000; id++) peer.takeId(clock.monotonic());

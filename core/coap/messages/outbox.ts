@@ -1,19 +1,19 @@
 import type { Clock } from '../../base/clock.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
-import type { PeerAddress } from '../address.ts';
 import { addressText } from '../address.ts';
 import type { Outgoing, SendingWatcher } from '../carrier.ts';
 import { encodeMessage } from '../codec/codec.ts';
-import { CON, NON } from '../codec/codes.ts';
+import { CON, NON, isResponse } from '../codec/codes.ts';
 import { Deadline } from '../deadline.ts';
 import { cancelled, coapError } from '../errors.ts';
 import { exchangeLifetimeMs } from '../parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from '../parameters.ts';
 import { tokenKey } from './peer.ts';
-import type { Peer } from './peer.ts';
+import type { Lane, Peer } from './peer.ts';
 import type { CoapRandom } from '../random.ts';
 import { Transmission } from './transmission.ts';
 import type { TransmissionKeeper } from './transmission.ts';
+import type { Wire } from './wire.ts';
 
 export interface OutboxContext {
   clock: Clock;
@@ -22,7 +22,7 @@ export interface OutboxContext {
   parameters: TransmissionParameters;
   limits: CoapLimits;
   counters: CoapCounters;
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void;
+  wire: Pick<Wire, 'put'>;
 }
 
 /** Errors after which sending again is worth the wait: the system is short of buffers for a moment. */
@@ -30,7 +30,8 @@ const PASSING_ERRORS = new Set(['ENOBUFS', 'EAGAIN', 'ENOMEM', 'EINTR']);
 
 /**
  * The sending half of the message layer (RFC 7252 §4.2, §4.3, §4.7): at most NSTART exchanges under way per peer,
- * the others wait in line; a CON is repeated with doubling waits until it is acknowledged or given up.
+ * the others wait in line; a CON is repeated with doubling waits until it is acknowledged or given up. Responses and
+ * notifications take turns apart from requests; those by NON go at once, their pace is the server's affair.
  */
 export class Outbox implements TransmissionKeeper {
   readonly #context: OutboxContext;
@@ -49,49 +50,71 @@ export class Outbox implements TransmissionKeeper {
   }
 
   /**
-   * Sends when its turn comes. The caller must `release` it in the end, whatever happens. Fails with `coap.busy`
-   * or `coap.too_large` before anything is sent.
+   * Sends when its turn comes. The caller must `release` it in the end, whatever happens; a response is released
+   * when it is acknowledged or, a NON, when it can hardly be rejected any more. Throws `coap.busy` or
+   * `coap.too_large` before anything is sent.
    */
   send(peer: Peer, message: Outgoing, watcher: SendingWatcher): Transmission {
-    const { limits, counters, parameters } = this.#context;
-    if (peer.waiting.length >= limits.queuedPerPeer || this.#open.size >= limits.exchanges) {
-      counters.droppedByLimit++;
-      throw coapError(
-        'coap.busy',
-        `Too many CoAP requests wait already (${peer.waiting.length} for ${addressText(peer.address)}). Try again later.`,
-      );
-    }
+    const { parameters, clock } = this.#context;
     const { confirmable, code, token, options, payload } = message;
+    const lane = isResponse(code) ? peer.responses : peer.requests;
+    this.#mustHaveRoom(peer, lane);
     const type = confirmable ? CON : NON;
     const bytes = encodeMessage({ type, code, messageId: 0, token, options, payload });
     const maxRetransmit = message.maxRetransmit ?? parameters.maxRetransmit;
     const transmission = new Transmission(
       peer,
+      lane,
       { bytes, confirmable, token: tokenKey(token), maxRetransmit },
       watcher,
       this,
     );
     this.#open.add(transmission);
-    counters.exchanges = this.#open.size;
-    peer.waiting.push(transmission);
-    peer.lastUsedMs = this.#context.clock.monotonic();
-    this.#pump(peer);
+    this.#count(lane, peer, 1);
+    peer.lastUsedMs = clock.monotonic();
+    if (lane === peer.responses && !confirmable) {
+      this.#transmit(transmission);
+    } else if (lane.outstanding === 0 && lane.waiting.length === 0 && this.#hasId(peer)) {
+      this.#transmit(transmission); // nearly always
+    } else {
+      lane.waiting.push(transmission);
+      this.#pump(peer, lane);
+    }
     return transmission;
   }
 
-  /**
-   * A NON that nobody waits for, at once and out of turn: the last word to a peer, whose line may be held up by
-   * others. Fails like `send`; it is dropped where no message id is free.
-   */
-  sendUnawaited(peer: Peer, message: Omit<Outgoing, 'confirmable' | 'maxRetransmit'>): void {
+  #mustHaveRoom(peer: Peer, lane: Lane): void {
+    const { limits, counters, clock } = this.#context;
+    const asks = lane === peer.requests;
+    const perPeer = asks ? limits.queuedPerPeer : limits.queuedResponsesPerPeer;
+    const full = asks ? counters.exchanges >= limits.exchanges : counters.responding >= limits.responses;
+    const noId = !asks && peer.idWaitMs(clock.monotonic(), this.#lifetimeMs) > 0;
+    if (!full && !noId && lane.waiting.length < perPeer) return;
+    counters.droppedByLimit++;
+    const waiting = `${lane.waiting.length} for ${addressText(peer.address)}`;
+    throw coapError(
+      'coap.busy',
+      `Too many CoAP ${asks ? 'requests' : 'responses'} wait already (${waiting}). Try again later.`,
+    );
+  }
+
+  #count(lane: Lane, peer: Peer, change: 1 | -1): void {
+    const { counters } = this.#context;
+    if (lane === peer.requests) counters.exchanges += change;
+    else counters.responding += change;
+  }
+
+  /** One that nobody waits for, at once and out of turn. Dropped and counted where no message id is free. */
+  sendUnawaited(peer: Peer, message: Outgoing): void {
     const nowMs = this.#context.clock.monotonic();
     if (peer.idWaitMs(nowMs, this.#lifetimeMs) > 0) {
       this.#context.counters.droppedByLimit++;
       return;
     }
     const { code, token, options, payload } = message;
-    const bytes = encodeMessage({ type: NON, code, messageId: peer.takeId(nowMs), token, options, payload });
-    this.#context.send(bytes, peer.address, () => void this.#context.counters.sendErrors++);
+    const type = message.confirmable ? CON : NON;
+    const bytes = encodeMessage({ type, code, messageId: peer.takeId(nowMs), token, options, payload });
+    this.#context.wire.put(bytes, peer.address);
   }
 
   /** The other end has it: no more repeats, and the next in line may go. */
@@ -102,22 +125,32 @@ export class Outbox implements TransmissionKeeper {
     this.#endTurn(transmission);
   }
 
+  /** By an empty ACK: whoever watches is told. The same ACK again means nothing. */
+  acknowledged(transmission: Transmission): void {
+    if (transmission.state !== 'sent') return;
+    this.acknowledge(transmission);
+    transmission.watcher.acknowledged();
+    if (transmission.lane === transmission.peer.responses) this.release(transmission);
+  }
+
   /** Nobody waits for anything about it any more. May be called again. */
   release(transmission: Transmission): void {
-    const { peer } = transmission;
+    const { peer, lane } = transmission;
     if (transmission.state === 'done') return;
     if (transmission.state === 'waiting') {
-      const at = peer.waiting.indexOf(transmission);
-      if (at >= 0) peer.waiting.splice(at, 1);
+      const at = lane.waiting.indexOf(transmission);
+      if (at >= 0) lane.waiting.splice(at, 1);
     } else {
       peer.transmissions.delete(transmission.messageId);
     }
     transmission.state = 'done';
     this.#open.delete(transmission);
-    this.#context.counters.exchanges = this.#open.size;
+    this.#count(lane, peer, -1);
     this.#context.wheel.cancel(transmission);
     this.#endTurn(transmission);
-    if (peer.waiting.length === 0) this.#stopIdWait(peer);
+    if (this.#idWaits.size > 0 && peer.requests.waiting.length === 0 && peer.responses.waiting.length === 0) {
+      this.#stopIdWait(peer);
+    }
   }
 
   fail(transmission: Transmission, error: Error): void {
@@ -137,30 +170,30 @@ export class Outbox implements TransmissionKeeper {
   #endTurn(transmission: Transmission): void {
     if (!transmission.holdsTurn) return;
     transmission.holdsTurn = false;
-    transmission.peer.outstanding--;
-    this.#pump(transmission.peer);
+    transmission.lane.outstanding--;
+    this.#pump(transmission.peer, transmission.lane);
   }
 
-  #pump(peer: Peer): void {
-    const { clock, parameters } = this.#context;
-    while (peer.waiting.length > 0 && peer.outstanding < parameters.nstart) {
-      const waitMs = peer.idWaitMs(clock.monotonic(), this.#lifetimeMs);
-      if (waitMs > 0) {
-        this.#waitForId(peer, waitMs);
-        return;
-      }
-      this.#transmit(peer.waiting.shift()!);
+  #pump(peer: Peer, lane: Lane): void {
+    while (lane.waiting.length > 0 && lane.outstanding < this.#context.parameters.nstart) {
+      if (!this.#hasId(peer)) return;
+      this.#transmit(lane.waiting.shift()!);
     }
   }
 
-  #waitForId(peer: Peer, waitMs: number): void {
-    if (this.#idWaits.has(peer)) return;
+  /** Else the lines of the peer go on when one is free. */
+  #hasId(peer: Peer): boolean {
+    const waitMs = peer.idWaitMs(this.#context.clock.monotonic(), this.#lifetimeMs);
+    if (waitMs === 0) return true;
+    if (this.#idWaits.has(peer)) return false;
     const deadline = new Deadline(this.#context.wheel, () => {
       this.#idWaits.delete(peer);
-      this.#pump(peer);
+      this.#pump(peer, peer.requests);
+      this.#pump(peer, peer.responses);
     });
     this.#idWaits.set(peer, deadline);
     deadline.set(waitMs);
+    return false;
   }
 
   #stopIdWait(peer: Peer): void {
@@ -170,37 +203,44 @@ export class Outbox implements TransmissionKeeper {
 
   #transmit(transmission: Transmission): void {
     const { clock, random, parameters, wheel } = this.#context;
-    const { peer, bytes } = transmission;
-    transmission.messageId = peer.takeId(clock.monotonic());
+    const { peer, lane, bytes } = transmission;
+    const nowMs = clock.monotonic();
+    transmission.messageId = peer.takeId(nowMs);
     bytes[2] = transmission.messageId >> 8;
     bytes[3] = transmission.messageId;
     transmission.state = 'sent';
-    transmission.holdsTurn = true;
-    peer.outstanding++;
-    transmission.firstSentMs = clock.monotonic();
+    transmission.firstSentMs = nowMs;
     peer.transmissions.set(transmission.messageId, transmission);
     if (transmission.confirmable) {
       const spread = 1 + random.fraction() * (parameters.ackRandomFactor - 1);
       transmission.timeoutMs = parameters.ackTimeoutMs * spread;
+    } else if (lane === peer.responses) {
+      transmission.timeoutMs = parameters.ackTimeoutMs;
     } else {
       // §4.7: a peer that does not answer gets no more than PROBING_RATE.
       const probingMs = (bytes.length / parameters.probingRateBytesPerSecond) * 1_000;
       transmission.timeoutMs = Math.max(parameters.ackTimeoutMs, probingMs);
     }
+    if (transmission.confirmable || lane === peer.requests) {
+      transmission.holdsTurn = true;
+      lane.outstanding++;
+    }
     wheel.arm(transmission, transmission.timeoutMs);
     this.#put(transmission);
-    transmission.watcher.sent?.();
+    // Not from within `send`, whose caller does not have it in hands yet.
+    if (transmission.watcher.sent !== undefined) queueMicrotask(() => tellSent(transmission));
   }
 
   #put(transmission: Transmission): void {
-    this.#context.send(transmission.bytes, transmission.peer.address, (error) => {
+    const { bytes, peer, retransmissions } = transmission;
+    this.#context.wire.put(bytes, peer.address, retransmissions, (error) => {
       this.#context.counters.sendErrors++;
-      this.refused(transmission, error);
+      this.#refused(transmission, error);
     });
   }
 
   /** The system cannot send it. */
-  refused(transmission: Transmission, error: Error): void {
+  #refused(transmission: Transmission, error: Error): void {
     const systemCode = 'code' in error ? String(error.code) : '';
     if (PASSING_ERRORS.has(systemCode)) return;
     const where = addressText(transmission.peer.address);
@@ -217,12 +257,14 @@ export class Outbox implements TransmissionKeeper {
 
   due(transmission: Transmission): void {
     if (transmission.state !== 'sent') return;
+    const { peer, lane, maxRetransmit } = transmission;
     if (!transmission.confirmable) {
-      this.#endTurn(transmission);
+      if (lane === peer.responses) this.release(transmission);
+      else this.#endTurn(transmission);
       return;
     }
     const { counters, wheel } = this.#context;
-    if (transmission.retransmissions < transmission.maxRetransmit) {
+    if (transmission.retransmissions < maxRetransmit) {
       transmission.retransmissions++;
       counters.retransmissions++;
       transmission.timeoutMs *= 2;
@@ -230,7 +272,6 @@ export class Outbox implements TransmissionKeeper {
       this.#put(transmission);
       return;
     }
-    const { peer, maxRetransmit } = transmission;
     const where = addressText(peer.address);
     const transmissions = transmission.retransmissions + 1;
     const silence = (sent: string): Error =>
@@ -240,7 +281,7 @@ export class Outbox implements TransmissionKeeper {
       });
     // Whoever waits in line and would be no more patient meets the same silence. Else the last of a long line, sent
     // one by one to a server that is gone, would be told after hours. First the line: failing the one frees its turn.
-    const line = peer.waiting.filter((one) => one.confirmable && one.maxRetransmit <= maxRetransmit);
+    const line = lane.waiting.filter((one) => one.confirmable && one.maxRetransmit <= maxRetransmit);
     for (const one of line) {
       counters.timeouts++;
       this.fail(one, silence(`to the request before this one, sent ${transmissions} times`));
@@ -248,4 +289,8 @@ export class Outbox implements TransmissionKeeper {
     counters.timeouts++;
     this.fail(transmission, silence(`sent ${transmissions} times`));
   }
+}
+
+function tellSent(transmission: Transmission): void {
+  if (transmission.state !== 'done') transmission.watcher.sent?.();
 }

@@ -1,3 +1,4 @@
+import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { Carrier, Sending } from '../carrier.ts';
 import type { CoapMessage } from '../codec/codec.ts';
@@ -11,6 +12,14 @@ export interface TokenOwner {
   onBrokenResponse(error: Error): void;
 }
 
+/** Messages that take turns (NSTART, RFC 7252 §4.7). */
+export class Lane {
+  /** Not yet sent, because NSTART are under way. */
+  readonly waiting: Transmission[] = [];
+  /** How many count against NSTART now. */
+  outstanding = 0;
+}
+
 /** Ids are taken in order; one that was used less than a lifetime ago may not be used again (§4.4). */
 const ID_SEGMENTS = 16;
 const SEGMENT_IDS = 0x1_0000 / ID_SEGMENTS;
@@ -21,19 +30,28 @@ export class Peer {
   /** Unique in the life of the endpoint, also across peers that were forgotten. */
   readonly number: number;
   lastUsedMs: number;
+  /** It is there: we asked it, or it answered what only it could know. Others are strangers, maybe invented ones. */
+  known = false;
+  /** It was heard of again after it was made; a stranger that was not is the first to be forgotten. */
+  returned = false;
+  /** No longer in the table of peers: nothing that comes in finds it. */
+  forgotten = false;
   /** Ours that the other end may still acknowledge, reset or answer, by message id. */
   readonly transmissions = new Map<number, Transmission>();
-  /** Not yet sent, because NSTART are under way. */
-  waiting: Transmission[] = [];
-  /** How many count against NSTART now. */
-  outstanding = 0;
+  /**
+   * What we ask and what we answer by ourselves (separate responses, notifications) take turns apart: a request of
+   * ours that is not acknowledged must not hold up an answer that the other end waits for before it goes on.
+   */
+  readonly requests = new Lane();
+  readonly responses = new Lane();
+  /** Requests of this peer that wait for their answer. */
+  serving = 0;
   readonly tokens = new Map<string, TokenOwner>();
   /** Made when first asked for. */
   carrier: Carrier | undefined;
-  /** No longer in the table of peers: nothing that comes in finds it. */
-  forgotten = false;
+  #text: string | undefined;
   #nextId: number;
-  // When each segment of the id space was last used; made when the ids have gone round once.
+  // When each segment of the id space was last used; made when the first id is taken.
   #usedMs: Float64Array | undefined;
 
   constructor(address: PeerAddress, number: number, firstId: number, nowMs: number) {
@@ -44,7 +62,18 @@ export class Peer {
   }
 
   get idle(): boolean {
-    return this.transmissions.size === 0 && this.waiting.length === 0 && this.tokens.size === 0;
+    return (
+      this.transmissions.size === 0 &&
+      this.tokens.size === 0 &&
+      this.serving === 0 &&
+      this.requests.waiting.length === 0 &&
+      this.responses.waiting.length === 0
+    );
+  }
+
+  /** `10.0.0.7:5683`. */
+  get text(): string {
+    return (this.#text ??= addressText(this.address));
   }
 
   /** How long until a message id is free: 0 nearly always; more when 65,536 went out within one lifetime. */

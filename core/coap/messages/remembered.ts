@@ -15,10 +15,13 @@ export function fingerprint(bytes: Uint8Array): number {
 /** What was answered to a message: nothing yet, an empty message, or an encoded answer. */
 export type Reply = 'none' | 'ack' | 'reset' | Uint8Array;
 
-interface Entry {
-  print: number;
-  expiresMs: number;
+export interface Remembered {
+  readonly key: number;
+  readonly print: number;
+  readonly expiresMs: number;
   reply: Reply;
+  /** How often it came again. */
+  repeats: number;
 }
 
 export class RememberedIds {
@@ -26,7 +29,7 @@ export class RememberedIds {
   readonly #maxBytes: number;
   readonly #onDropped: () => void;
   // A Map keeps the order of insertion: the oldest entry is the first.
-  #entries = new Map<number, Entry>();
+  #entries = new Map<number, Remembered>();
   #bytes = 0;
 
   constructor(maxEntries: number, maxBytes: number, onDropped: () => void) {
@@ -43,24 +46,25 @@ export class RememberedIds {
     return this.#bytes;
   }
 
-  /** The reply of a message that is remembered and has not expired. */
-  find(peerNumber: number, messageId: number, print: number, nowMs: number): Reply | undefined {
+  /** A message that is remembered and has not expired. */
+  find(peerNumber: number, messageId: number, print: number, nowMs: number): Remembered | undefined {
     const entry = this.#entries.get(keyOf(peerNumber, messageId));
     if (entry === undefined || entry.print !== print || entry.expiresMs <= nowMs) return undefined;
-    return entry.reply;
+    return entry;
   }
 
-  remember(peerNumber: number, messageId: number, print: number, expiresMs: number): void {
+  remember(peerNumber: number, messageId: number, print: number, expiresMs: number): Remembered {
     const key = keyOf(peerNumber, messageId);
     this.#remove(key);
     if (this.#entries.size >= this.#maxEntries) this.#dropOldest();
-    this.#entries.set(key, { print, expiresMs, reply: 'none' });
+    const entry: Remembered = { key, print, expiresMs, reply: 'none', repeats: 0 };
+    this.#entries.set(key, entry);
+    return entry;
   }
 
-  answered(peerNumber: number, messageId: number, reply: Reply): void {
-    const key = keyOf(peerNumber, messageId);
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
+  /** Nothing when it was given up meanwhile, or a newer message has its id. */
+  answered(entry: Remembered, reply: Reply): void {
+    if (this.#entries.get(entry.key) !== entry) return;
     this.#bytes += sizeOf(reply) - sizeOf(entry.reply);
     entry.reply = reply;
     while (this.#bytes > this.#maxBytes && this.#entries.size > 1) this.#dropOldest();

@@ -1,6 +1,6 @@
 import type { WheelEntry } from '../../base/timer-wheel.ts';
 import type { Sending, SendingWatcher } from '../carrier.ts';
-import type { Peer } from './peer.ts';
+import type { Lane, Peer } from './peer.ts';
 
 export type TransmissionState = Sending['state'];
 export type TransmissionWatcher = SendingWatcher;
@@ -9,12 +9,12 @@ export type TransmissionWatcher = SendingWatcher;
 export interface TransmissionKeeper {
   due(transmission: Transmission): void;
   release(transmission: Transmission): void;
-  refused(transmission: Transmission, error: Error): void;
 }
 
 /** One message of ours on its way: waiting in line, repeated, acknowledged, done. Moved only by the `Outbox`. */
 export class Transmission implements Sending, WheelEntry {
   readonly peer: Peer;
+  readonly lane: Lane;
   /** Encoded; the message id is filled in when its turn comes. */
   readonly bytes: Uint8Array;
   readonly confirmable: boolean;
@@ -37,11 +37,13 @@ export class Transmission implements Sending, WheelEntry {
 
   constructor(
     peer: Peer,
+    lane: Lane,
     message: { bytes: Uint8Array; confirmable: boolean; token: string; maxRetransmit: number },
     watcher: SendingWatcher,
     keeper: TransmissionKeeper,
   ) {
     this.peer = peer;
+    this.lane = lane;
     this.bytes = message.bytes;
     this.confirmable = message.confirmable;
     this.token = message.token;

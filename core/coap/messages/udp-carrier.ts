@@ -18,7 +18,8 @@ export interface UdpCarrierContext {
   readonly clock: Clock;
   readonly outbox: Outbox;
   readonly transport: CoapTransport;
-  peer(address: PeerAddress): Peer;
+  /** Its state, made anew where it was forgotten. */
+  again(peer: Peer): Peer;
   freshToken(peer: Peer): Uint8Array;
 }
 
@@ -70,7 +71,7 @@ export class UdpCarrier implements Carrier {
   }
 
   #current(): Peer {
-    if (this.#peer.forgotten) this.#peer = this.#context.peer(this.address);
+    if (this.#peer.forgotten) this.#peer = this.#context.again(this.#peer);
     return this.#peer;
   }
 }

@@ -5,7 +5,7 @@ import { codeOf, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { canonicalAddress, isLoopback } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
-import type { DatagramReceiver, Datagrams } from './datagrams.ts';
+import type { Arrival, DatagramReceiver, Datagrams } from './datagrams.ts';
 import { coapError } from '../errors.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
@@ -79,7 +79,7 @@ export class UdpDatagrams implements Datagrams {
   }
 
   async #listen(at: PeerAddress): Promise<Bound> {
-    const socket = this.#open(at.family, true);
+    const socket = this.#open(at.family, 'serving');
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);
@@ -100,7 +100,7 @@ export class UdpDatagrams implements Datagrams {
     return { socket, at: { ...at, port: socket.address().port } };
   }
 
-  #open(family: 4 | 6, serves: boolean): Socket {
+  #open(family: 4 | 6, arrival: Arrival): Socket {
     const socket = createSocket({
       type: family === 4 ? 'udp4' : 'udp6',
       ipv6Only: family === 6,
@@ -109,7 +109,7 @@ export class UdpDatagrams implements Datagrams {
     });
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
       if (!this.#running) return;
-      this.#receive(bytes, { address: from.address, port: from.port, family }, serves);
+      this.#receive(bytes, { address: from.address, port: from.port, family }, arrival);
     });
     // Seen on Windows after an ICMP answer; the socket goes on working.
     socket.on('error', (error) => this.#log.warn('UDP socket error', { error }));
@@ -135,7 +135,7 @@ export class UdpDatagrams implements Datagrams {
     }
     let socket = this.#asking.get(to.family);
     if (socket === undefined) {
-      socket = this.#open(to.family, false);
+      socket = this.#open(to.family, 'asking');
       this.#asking.set(to.family, socket);
     }
     return socket;

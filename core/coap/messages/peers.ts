@@ -1,0 +1,134 @@
+import type { PeerAddress } from '../address.ts';
+import { coapError } from '../errors.ts';
+import { Peer } from './peer.ts';
+
+export interface PeerTableContext {
+  /** Bound of the known peers, and of the strangers. */
+  maxPeers: number;
+  nowMs(): number;
+  /** Two unpredictable bytes. */
+  firstId(): number;
+  onDropped(): void;
+}
+
+/** How many peers are looked at for an idle one when the table is full. */
+const EVICTION_LOOKS = 64;
+
+/**
+ * The peers with state, by address and port. Known ones and strangers have bounds of their own: however many sources
+ * are invented, those that we talk to keep their place, and there is always room for one more that we ask.
+ */
+export class PeerTable {
+  readonly #context: PeerTableContext;
+  readonly #byAddress = new Map<string, Peer>();
+  readonly #known = new Set<Peer>();
+  readonly #strangers = new Set<Peer>();
+  #lastNumber = 0;
+
+  constructor(context: PeerTableContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#byAddress.size;
+  }
+
+  find(address: PeerAddress): Peer | undefined {
+    return this.#byAddress.get(keyOf(address));
+  }
+
+  /** One that we ask. Throws `coap.busy` when the table is full of peers that are in use. */
+  known(address: PeerAddress): Peer {
+    const found = this.find(address);
+    if (found?.known === true) return found;
+    if (!this.#makeRoom(this.#known)) {
+      this.#context.onDropped();
+      throw coapError('coap.busy', `The station talks to ${this.#known.size} CoAP peers already.`);
+    }
+    const peer = found ?? this.#make(address);
+    this.#strangers.delete(peer);
+    this.#known.add(peer);
+    peer.known = true;
+    return peer;
+  }
+
+  /** The source of a request. Undefined when there is no room for another stranger. */
+  stranger(address: PeerAddress): Peer | undefined {
+    const found = this.find(address);
+    if (found !== undefined) {
+      found.returned = true;
+      found.lastUsedMs = this.#context.nowMs();
+      return found;
+    }
+    if (!this.#makeRoom(this.#strangers)) {
+      this.#context.onDropped();
+      return undefined;
+    }
+    const peer = this.#make(address);
+    this.#strangers.add(peer);
+    return peer;
+  }
+
+  /** It answered what it could only have received at its address. */
+  prove(peer: Peer): void {
+    if (peer.known || peer.forgotten || !this.#makeRoom(this.#known)) return;
+    this.#strangers.delete(peer);
+    this.#known.add(peer);
+    peer.known = true;
+  }
+
+  forgetIdleSince(beforeMs: number): void {
+    for (const peer of this.#byAddress.values()) {
+      if (peer.idle && peer.lastUsedMs < beforeMs) this.#forget(peer);
+    }
+  }
+
+  clear(): void {
+    for (const peer of this.#byAddress.values()) this.#forget(peer);
+  }
+
+  #make(address: PeerAddress): Peer {
+    const { nowMs, firstId } = this.#context;
+    const peer = new Peer(address, ++this.#lastNumber, firstId(), nowMs());
+    this.#byAddress.set(keyOf(address), peer);
+    return peer;
+  }
+
+  #forget(peer: Peer): void {
+    peer.forgotten = true;
+    this.#byAddress.delete(keyOf(peer.address));
+    this.#known.delete(peer);
+    this.#strangers.delete(peer);
+  }
+
+  /** False when none may go. Those that came only once go first, in the order in which they came. */
+  #makeRoom(table: Set<Peer>): boolean {
+    if (table.size < this.#context.maxPeers) return true;
+    let second: Peer | undefined;
+    let looks = 0;
+    for (const peer of table) {
+      if (++looks > EVICTION_LOOKS) break;
+      if (peer.idle && (!peer.returned || peer.known)) {
+        this.#drop(peer);
+        return true;
+      }
+      if (peer.idle) second ??= peer;
+      // To the end, so that the next search begins elsewhere.
+      peer.returned = false;
+      table.delete(peer);
+      table.add(peer);
+    }
+    if (second === undefined) return false;
+    this.#drop(second);
+    return true;
+  }
+
+  #drop(peer: Peer): void {
+    this.#context.onDropped();
+    this.#forget(peer);
+  }
+}
+
+function keyOf(address: PeerAddress): string {
+  return `${address.port} ${address.address}`;
+}
