@@ -20,7 +20,7 @@ import type { RpcHost } from './rpc/host.ts';
 import type { HostTransport } from './rpc/types.ts';
 import { createBrokerParts, startBroker, stopBroker } from './station/broker-parts.ts';
 import type { BrokerParts } from './station/broker-parts.ts';
-import { CoapDesk } from './station/coap-desk.ts';
+import { CoapDesk } from './station/coap/desk.ts';
 import { collectStatus } from './station/collect.ts';
 import { consoleFolder } from './station/console-folder.ts';
 import { createHandlers } from './station/handlers.ts';

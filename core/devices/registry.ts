@@ -195,6 +195,15 @@ export class DeviceRegistry implements SeriesCatalog {
     return Array.from(devices, (device) => device.series.map((one) => one.info())).flat();
   }
 
+  seriesInfo(seriesId: number): SeriesInfo | undefined {
+    return this.#seriesById[seriesId]?.info();
+  }
+
+  /** @throws CodedError `devices.unknown` */
+  keyOf(deviceId: number): string {
+    return this.#known(deviceId).key;
+  }
+
   /** The latest value, null when there is none or the series is not known. */
   lastValue(seriesId: number): LastValue | null {
     return this.#seriesById[seriesId]?.info().last ?? null;

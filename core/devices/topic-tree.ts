@@ -164,6 +164,12 @@ export class TopicTree {
     return { node: node.view(), payload, payloadBytes, seriesIds, rawReason };
   }
 
+  /** Of the last message on exactly this topic: its payload, or only the beginning of a long one. */
+  lastPayload(topic: string): { payload: Uint8Array; payloadBytes: number } | undefined {
+    const own = this.#nodes.get(topic)?.own;
+    return own == null ? undefined : { payload: own.payload.slice(), payloadBytes: own.payloadBytes };
+  }
+
   /** Encoded MQTT 5 properties of the last message; empty when it had none, or too many. */
   propertiesOf(topic: string): Uint8Array {
     return this.#nodes.get(topic)?.own?.properties ?? NO_PROPERTIES;

@@ -15,7 +15,9 @@ import type { Intake } from './intake.ts';
 import { MqttListeners } from './mqtt-listeners.ts';
 import type { StationOptions } from './options.ts';
 import { RetainedDesk } from './retained-desk.ts';
-import { SavedPublishes } from './saved-publishes.ts';
+import type { SavedPublish } from '../contract/broker.ts';
+import type { SavedList } from './saved-list.ts';
+import { savedPublishes } from './saved-publishes.ts';
 import { sysNumbers } from './sys-numbers.ts';
 import { VERSION } from '../version.ts';
 
@@ -26,7 +28,7 @@ export interface BrokerParts {
   mqttListeners: MqttListeners;
   brokerDesk: BrokerDesk;
   retainedDesk: RetainedDesk;
-  publishes: SavedPublishes;
+  publishes: SavedList<SavedPublish>;
   sys: SysTree;
   /** What they hear of each other; ended by `stopBroker`. */
   wires: Unsubscribe[];
@@ -83,7 +85,7 @@ export function createBrokerParts(parts: {
     mqttListeners,
     brokerDesk: new BrokerDesk(broker, log),
     retainedDesk: new RetainedDesk({ store: broker.retained, clock }),
-    publishes: new SavedPublishes(folder, logFor('station')),
+    publishes: savedPublishes(folder, logFor('station')),
     sys: new SysTree({
       clock,
       version: VERSION,

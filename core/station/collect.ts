@@ -8,7 +8,7 @@ import type { Broker } from '../mqtt/broker.ts';
 import type { RpcHost } from '../rpc/host.ts';
 import type { Record } from '../store/record.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
-import type { CoapDesk } from './coap-desk.ts';
+import type { CoapDesk } from './coap/desk.ts';
 import type { Intake } from './intake.ts';
 import type { MqttListeners } from './mqtt-listeners.ts';
 

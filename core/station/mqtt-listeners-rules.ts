@@ -1,5 +1,4 @@
 /** When an MQTT listener may be opened, and what its clients are allowed. */
-import { isIP } from 'node:net';
 import { CodedError } from '../base/errors.ts';
 import type { MqttListenerConfig } from '../contract/listeners.ts';
 import type { ListenerProfile } from '../mqtt/origin.ts';
@@ -15,17 +14,6 @@ export interface ListenerSurroundings {
 
 export function isSecure({ transport }: MqttListenerConfig): boolean {
   return transport === 'tls' || transport === 'wss';
-}
-
-/** Throws `listeners.bad_address` for a host that is neither a name nor an address. */
-export function checkAddress({ host }: MqttListenerConfig): void {
-  if (isIP(host) !== 0) return;
-  const named = host.split('.').every((label) => /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/.test(label));
-  if (named && !/^[\d.]+$/.test(host)) return;
-  throw new CodedError(
-    'listeners.bad_address',
-    `"${host}" is no address to listen on. Give one of this machine's, 127.0.0.1 for this machine only, or 0.0.0.0 for all.`,
-  );
 }
 
 /** Throws `listeners.needs_users`, `listeners.needs_certificate`. */

@@ -23,16 +23,10 @@ import {
   savedFixed,
 } from './mqtt-listeners-fixed.ts';
 import type { FixedListener } from './mqtt-listeners-fixed.ts';
+import { checkListenHost } from './listen-host.ts';
 import { loadListeners, saveListeners } from './mqtt-listeners-file.ts';
 import { credentialsOf, openListener, renewCredentials } from './mqtt-listeners-open.ts';
-import {
-  checkAddress,
-  checkMayOpen,
-  explainListener,
-  extentOf,
-  isSecure,
-  profileOf,
-} from './mqtt-listeners-rules.ts';
+import { checkMayOpen, explainListener, extentOf, isSecure, profileOf } from './mqtt-listeners-rules.ts';
 import type { ListenerSurroundings } from './mqtt-listeners-rules.ts';
 import { formatHostPort } from './options.ts';
 
@@ -99,7 +93,7 @@ export class MqttListeners {
       for (const config of [fixed, ...saved.filter(({ id }) => id !== FIXED_LISTENER)]) {
         this.#entries.set(config.id, newEntry(config));
       }
-      certificates.setUsers((id, kind) => this.#usersOf(id, kind === 'authority'));
+      certificates.addUsers((id, kind) => this.#usersOf(id, kind === 'authority'));
       this.#unsubscribe = certificates.changed.on(() => void this.#certificateChanged());
       const enabled = [...this.#entries.values()].filter(({ config }) => config.enabled);
       await Promise.all(enabled.map((entry) => this.#open(entry)));
@@ -295,7 +289,7 @@ export class MqttListeners {
   }
 
   #check(config: MqttListenerConfig): void {
-    checkAddress(config);
+    checkListenHost(config.host);
     for (const other of this.#configs()) {
       if (other.id === config.id || config.port === 0 || other.port !== config.port) continue;
       if (other.host !== config.host) continue;

@@ -1,7 +1,14 @@
 import { MqttBatch } from './mqtt-batch.ts';
 import type { Highest } from './mqtt-batch.ts';
 import type { BatchRows } from './protocol.ts';
-import type { CoapResourceRecord, DeviceRecord, MessageRecord, SeriesRecord, TopicRecord } from './types.ts';
+import type {
+  CoapRegistrationRecord,
+  CoapResourceRecord,
+  DeviceRecord,
+  MessageRecord,
+  SeriesRecord,
+  TopicRecord,
+} from './types.ts';
 
 /** Bytes that a waiting reading costs: 4 + 8 + 8 + 8. */
 export const READING_BYTES = 28;
@@ -31,6 +38,7 @@ export class Batch {
   readonly #devices = new Map<number, DeviceRecord>();
   readonly #seriesRows = new Map<number, SeriesRecord>();
   readonly #resources = new Map<string, CoapResourceRecord>();
+  readonly #registrations = new Map<string, CoapRegistrationRecord>();
   readonly #topics = new Map<string, TopicRecord>();
   #messages: MessageRecord[] = [];
 
@@ -80,6 +88,11 @@ export class Batch {
     this.#bytes += ROW_BYTES;
   }
 
+  putRegistration(record: CoapRegistrationRecord): void {
+    this.#registrations.set(record.location, record);
+    this.#bytes += ROW_BYTES + (record.registration?.length ?? 0);
+  }
+
   /** The record is read when the batch is sent; a later one of the same topic takes its place. */
   putTopic(record: TopicRecord): void {
     const before = this.#topics.get(record.topic);
@@ -109,6 +122,7 @@ export class Batch {
       devices: [...this.#devices.values()],
       series: [...this.#seriesRows.values()],
       resources: [...this.#resources.values()],
+      registrations: [...this.#registrations.values()],
       topics: [...this.#topics.values()].map(plainTopic),
       messages: this.#messages,
       mqtt: mqtt.rows,
@@ -126,6 +140,7 @@ export class Batch {
     this.#devices.clear();
     this.#seriesRows.clear();
     this.#resources.clear();
+    this.#registrations.clear();
     this.#topics.clear();
     this.#messages = [];
   }

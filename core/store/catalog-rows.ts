@@ -3,19 +3,30 @@ import { columnsToState, stateToColumns } from './mqtt-columns.ts';
 import { loadBroker } from './mqtt-load.ts';
 import { emptyBrokerState } from './mqtt-types.ts';
 import type { CatalogInTransit, CatalogSeed } from './protocol.ts';
-import type { Catalog, CoapResourceRecord, DeviceRecord, SeriesRecord, TopicRecord } from './types.ts';
+import type {
+  Catalog,
+  CoapRegistrationRecord,
+  CoapResourceRecord,
+  DeviceRecord,
+  SeriesRecord,
+  TopicRecord,
+} from './types.ts';
 
 /** Writes devices, series, resources and topics. Runs inside the caller's transaction. */
 export class CatalogRows {
   readonly #device: Database.Statement;
   readonly #series: Database.Statement;
   readonly #resource: Database.Statement;
+  readonly #registration: Database.Statement;
+  readonly #registrationGone: Database.Statement;
   readonly #topic: Database.Statement;
 
   constructor(db: Database.Database) {
     this.#device = db.prepare('INSERT OR REPLACE INTO device VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#series = db.prepare('INSERT OR REPLACE INTO series VALUES (?, ?, ?, ?, ?)');
     this.#resource = db.prepare('INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?)');
+    this.#registration = db.prepare('INSERT OR REPLACE INTO coap_registration VALUES (?, ?)');
+    this.#registrationGone = db.prepare('DELETE FROM coap_registration WHERE location = ?');
     this.#topic = db.prepare('INSERT OR REPLACE INTO topic VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   }
 
@@ -36,6 +47,10 @@ export class CatalogRows {
         r.accept,
         Number(r.removed),
       );
+    }
+    for (const { location, registration } of rows.registrations) {
+      if (registration === null) this.#registrationGone.run(location);
+      else this.#registration.run(location, registration);
     }
   }
 
@@ -70,11 +85,13 @@ export function loadCatalog(db: Database.Database, nowMs: number): CatalogInTran
     .prepare('SELECT n.name, t.* FROM topic t JOIN topic_name n ON n.id = t.name_id ORDER BY n.id')
     .all() as TopicRow[];
   const resources = db.prepare('SELECT * FROM resource ORDER BY uri').all() as ResourceRow[];
+  const registrations = db.prepare('SELECT * FROM coap_registration ORDER BY location').all();
   return {
     devices: devices.map(deviceRecord),
     series: series.map(seriesRecord),
     topics: topics.map(topicRecord),
     resources: resources.map(resourceRecord),
+    registrations: registrations as CoapRegistrationRecord[],
     lastValues: lastValues(
       db,
       series.map((row) => row.id),
@@ -98,6 +115,7 @@ export function emptyCatalog(): Catalog {
     lastValues: { series: new Int32Array(0), t: none, v: none, receivedMs: none },
     topics: [],
     resources: [],
+    registrations: [],
     broker: emptyBrokerState(),
   };
 }

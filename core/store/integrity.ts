@@ -10,6 +10,7 @@ const SMALL_TABLES = [
   'topic_name',
   'topic',
   'resource',
+  'coap_registration',
   'progress',
   'mqtt_session',
   'mqtt_subscription',

@@ -1,5 +1,11 @@
 import type { CatalogSeed } from './protocol.ts';
-import type { Catalog, CoapResourceRecord, DeviceRecord, SeriesRecord } from './types.ts';
+import type {
+  Catalog,
+  CoapRegistrationRecord,
+  CoapResourceRecord,
+  DeviceRecord,
+  SeriesRecord,
+} from './types.ts';
 
 /**
  * The small rows as last given to the record: to tell a new device from one that was only seen again, and to fill a
@@ -10,11 +16,13 @@ export class KnownRows {
   readonly #devices = new Map<number, DeviceRecord>();
   readonly #series = new Map<number, SeriesRecord>();
   readonly #resources = new Map<string, CoapResourceRecord>();
+  readonly #registrations = new Map<string, CoapRegistrationRecord>();
 
   load(catalog: Catalog): void {
     for (const row of catalog.devices) this.#devices.set(row.id, row);
     for (const row of catalog.series) this.#series.set(row.id, row);
     for (const row of catalog.resources) this.#resources.set(row.uri, row);
+    for (const row of catalog.registrations) this.#registrations.set(row.location, row);
   }
 
   /** Keeps a copy of the record. `onlySeen`: nothing but the time it was last seen has changed. */
@@ -48,11 +56,19 @@ export class KnownRows {
     return row;
   }
 
+  registration(record: CoapRegistrationRecord): CoapRegistrationRecord {
+    const row = { ...record };
+    if (row.registration === null) this.#registrations.delete(row.location);
+    else this.#registrations.set(row.location, row);
+    return row;
+  }
+
   seed(): CatalogSeed {
     return {
       devices: [...this.#devices.values()],
       series: [...this.#series.values()],
       resources: [...this.#resources.values()],
+      registrations: [...this.#registrations.values()],
     };
   }
 }

@@ -22,6 +22,7 @@ function batch(messages: MessageRecord[], over: Partial<BatchRows> = {}): BatchR
     devices: [],
     series: [],
     resources: [],
+    registrations: [],
     topics: [],
     messages,
     mqtt: null,

@@ -3,6 +3,7 @@ import { CodedError } from '../base/errors.ts';
 import { newerVersion } from './faults.ts';
 import { firstRecord } from './migrations/0001-first-record.ts';
 import { broker } from './migrations/0002-broker.ts';
+import { coapDirectory } from './migrations/0003-coap-directory.ts';
 
 /** One step of the schema, from `version - 1` to `version`. A step that was released is never changed. */
 export interface Migration {
@@ -10,7 +11,7 @@ export interface Migration {
   sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [firstRecord, broker];
+export const MIGRATIONS: readonly Migration[] = [firstRecord, broker, coapDirectory];
 
 /** Record version that this program writes. */
 export const RECORD_VERSION = MIGRATIONS.length;

@@ -5,6 +5,7 @@ import type { BrokerRows } from './mqtt-batch.ts';
 import type { BrokerColumns } from './mqtt-columns.ts';
 import type {
   Catalog,
+  CoapRegistrationRecord,
   CoapResourceRecord,
   DeviceRecord,
   MessageRecord,
@@ -23,6 +24,7 @@ export interface CatalogSeed {
   devices: DeviceRecord[];
   series: SeriesRecord[];
   resources: CoapResourceRecord[];
+  registrations: CoapRegistrationRecord[];
 }
 
 /** Everything that a file started anew must hold. */

@@ -27,6 +27,7 @@ function recordOf(...parts: ReadingsIn[]): (request: RangeRequest) => ReturnType
       devices: [],
       series: [],
       resources: [],
+      registrations: [],
       topics: [],
       messages: [],
       mqtt: null,

@@ -83,6 +83,22 @@ describe('restart', () => {
     expect([...read!.t]).toEqual([1000, 2000, 3000]);
   });
 
+  it('keeps who is registered in the CoAP directory until it is gone', async () => {
+    const folder = recordFolder();
+    const first = await openRecord(folder);
+    first.putRegistration({ location: '/rd/1', registration: '{"ep":"a"}' });
+    first.putRegistration({ location: '/rd/2', registration: '{"ep":"b"}' });
+    await first.close();
+    const second = await openRecord(folder);
+    expect(second.catalog.registrations).toHaveLength(2);
+    second.putRegistration({ location: '/rd/1', registration: null });
+    second.putRegistration({ location: '/rd/2', registration: '{"ep":"b","lt":60}' });
+    await second.close();
+    expect((await openRecord(folder)).catalog.registrations).toEqual([
+      { location: '/rd/2', registration: '{"ep":"b","lt":60}' },
+    ]);
+  });
+
   it('keeps the time of receipt apart from the time of the device', async () => {
     const folder = recordFolder();
     const first = await openRecord(folder);

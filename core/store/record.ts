@@ -31,6 +31,7 @@ import type { RecordLimits } from './record-limits.ts';
 import { damageMark, RECORD_FILE } from './set-aside.ts';
 import type {
   Catalog,
+  CoapRegistrationRecord,
   CoapResourceRecord,
   DeviceRecord,
   MessageRecord,
@@ -211,6 +212,11 @@ export class Record {
 
   putSeries(record: SeriesRecord): void {
     this.#line.filling().putSeries(this.#known.series(record));
+    this.#wake(false);
+  }
+
+  putRegistration(record: CoapRegistrationRecord): void {
+    this.#line.filling().putRegistration(this.#known.registration(record));
     this.#wake(false);
   }
 

@@ -55,6 +55,13 @@ export interface CoapResourceRecord {
   removed: boolean;
 }
 
+export interface CoapRegistrationRecord {
+  /** Of its registration resource: `/rd/4521`. */
+  location: string;
+  /** JSON of the registration, null when it is gone. */
+  registration: string | null;
+}
+
 /** What the record knows when it is opened. */
 export interface Catalog {
   devices: DeviceRecord[];
@@ -63,5 +70,6 @@ export interface Catalog {
   lastValues: { series: Int32Array; t: Float64Array; v: Float64Array; receivedMs: Float64Array };
   topics: TopicRecord[];
   resources: CoapResourceRecord[];
+  registrations: CoapRegistrationRecord[];
   broker: BrokerState;
 }

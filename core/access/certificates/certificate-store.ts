@@ -66,9 +66,10 @@ export class CertificateStore {
     return new CertificateStore(new CertificateFiles(join(folder, FOLDER), log), clock);
   }
 
-  /** Who tells which listeners use a certificate. */
-  setUsers(usedBy: (id: string, kind: CertificateKind) => string[]): void {
-    this.#usedBy = usedBy;
+  /** One more who tells which listeners use a certificate. */
+  addUsers(usedBy: (id: string, kind: CertificateKind) => string[]): void {
+    const others = this.#usedBy;
+    this.#usedBy = (id, kind) => [...others(id, kind), ...usedBy(id, kind)];
   }
 
   /** Authorities first, then servers, then devices, each by name. */

@@ -1,8 +1,8 @@
-import type { CoapDelta, CoapSnapshot } from '../contract/coap.ts';
-import type { Feed, SubscriptionHandlers } from '../rpc/types.ts';
-import type { CoapDesk } from './coap-desk.ts';
-import { CodedError } from '../base/errors.ts';
-import type { CoapHandlerParts } from './handlers-coap.ts';
+import type { CoapDelta, CoapSnapshot } from '../../contract/coap.ts';
+import type { Feed, SubscriptionHandlers } from '../../rpc/types.ts';
+import type { CoapDesk } from './desk.ts';
+import { CodedError } from '../../base/errors.ts';
+import type { CoapHandlerParts } from './handlers.ts';
 
 type CoapTopics =
   'coap' | 'coapWatch' | 'coapExchange' | 'coapScan' | 'coapDirectory' | 'coapProxy' | 'coapServer';

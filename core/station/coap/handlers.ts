@@ -1,7 +1,7 @@
-import { CodedError } from '../base/errors.ts';
-import type { coapMethods } from '../contract/methods-coap.ts';
-import type { MethodHandlers } from '../rpc/types.ts';
-import type { CoapDesk } from './coap-desk.ts';
+import { CodedError } from '../../base/errors.ts';
+import type { coapMethods } from '../../contract/methods-coap.ts';
+import type { MethodHandlers } from '../../rpc/types.ts';
+import type { CoapDesk } from './desk.ts';
 
 export interface CoapHandlerParts {
   desk: CoapDesk;
