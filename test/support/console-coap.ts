@@ -75,6 +75,8 @@ function many(count: number): Made[] {
 export function madeUpCoap(options: MadeUpCoapOptions = {}): {
   methods: Partial<Handlers['methods']>;
   subscriptions: Pick<Handlers['subscriptions'], 'coap'>;
+  /** Changes what is known of a resource, and tells it. */
+  change(uri: string, next: Partial<CoapResource>): CoapResource;
 } {
   const servers = new Map<string, Made[]>([
     ['coap://10.20.1.40:5683', CHILLER],
@@ -273,5 +275,19 @@ export function madeUpCoap(options: MadeUpCoapOptions = {}): {
       close: () => void feeds.delete(feed),
     };
   }
-  return { methods, subscriptions: { coap: ({ authority }, dirty) => open(authority, dirty) } };
+  function change(uri: string, next: Partial<CoapResource>): CoapResource {
+    const authority = authorityOf(uri);
+    const path = uri.slice(authority.length) || '/';
+    const before =
+      resources.get(uri) ?? put(authority, { path, attributes: {}, format: 0, body: () => utf8('21.5') });
+    const resource = { ...before, ...next };
+    resources.set(uri, resource);
+    told([resource]);
+    return resource;
+  }
+  return {
+    methods,
+    subscriptions: { coap: ({ authority }, dirty) => open(authority, dirty) },
+    change,
+  };
 }

@@ -6,11 +6,14 @@ import type { ClientsDelta } from '../../core/contract/broker.ts';
 import type { StationStatus } from '../../core/contract/station.ts';
 import type { MqttListenerConfig, MqttListenerStatus } from '../../core/contract/listeners.ts';
 import type { RoleRow, UserRow } from '../../core/contract/security.ts';
-import type { Feed, Handlers } from '../../core/rpc/types.ts';
+import type { CallContext, Feed, Handlers } from '../../core/rpc/types.ts';
 import { ConsoleClients } from './console-clients.ts';
 import { madeUpCoap } from './console-coap.ts';
+import { madeUpCoapFind } from './console-coap-find.ts';
+import { madeUpCoapLive } from './console-coap-live.ts';
 import { madeUpTopics } from './console-topics.ts';
 import type { MadeUpTopicsOptions } from './console-topics.ts';
+import { Whole } from './console-whole.ts';
 import {
   checkListener,
   listenerStatus,
@@ -22,34 +25,6 @@ import {
 const TICK_MS = 250;
 const PEM = (what: string): string =>
   `-----BEGIN ${what}-----\n${'MIIBszCCAVmgAwIBAgIUYQ1mJ3nQ0n8f2kq0cQF1mZr0bq4wCgYIKoZIzj0EAwIw\n'.repeat(6)}-----END ${what}-----\n`;
-
-/** Tells every feed of one topic at once; each gives the whole. */
-class Whole<T> {
-  readonly #dirty = new Set<() => void>();
-  readonly #read: () => T;
-
-  constructor(read: () => T) {
-    this.#read = read;
-  }
-
-  changed(): void {
-    for (const dirty of this.#dirty) dirty();
-  }
-
-  open(dirty: () => void): Feed<T, T> {
-    let changed = false;
-    const mark = (): void => {
-      changed = true;
-      dirty();
-    };
-    this.#dirty.add(mark);
-    return {
-      snapshot: () => ((changed = false), this.#read()),
-      drain: () => (changed ? ((changed = false), this.#read()) : null),
-      close: () => void this.#dirty.delete(mark),
-    };
-  }
-}
 
 export function consoleHandlers(
   count: number,
@@ -188,9 +163,19 @@ export function consoleHandlers(
 
   const topics = madeUpTopics(topicOptions);
   const coap = madeUpCoap();
+  const coapLive = madeUpCoapLive(coap.change);
+  const coapFind = madeUpCoapFind();
   const answers: Partial<Handlers['methods']> = {
     ...topics.methods,
     ...coap.methods,
+    ...coapLive.methods,
+    ...coapFind.methods,
+    'coap.request': async (params, context: CallContext) => {
+      const answer = await coap.methods['coap.request']!(params, context);
+      const { exchange, uri, method } = params;
+      if (exchange !== undefined) coapLive.asked(exchange, uri, method, answer.blocks);
+      return answer;
+    },
     'station.info': () => ({
       name: 'North plant',
       version: '0.1.0',
@@ -364,6 +349,8 @@ export function consoleHandlers(
       devices: () => empty({ devices: [] }),
       ...topics.subscriptions,
       ...coap.subscriptions,
+      ...coapLive.subscriptions,
+      ...coapFind.subscriptions,
       listeners: (_: unknown, dirty: () => void) => listenersFeed.open(dirty),
       security: (_: unknown, dirty: () => void) => securityFeed.open(dirty),
       clients: (_: unknown, dirty: () => void) => {
@@ -391,5 +378,11 @@ export function consoleHandlers(
       },
     },
   };
-  return { handlers: handlers as unknown as Handlers, stop: () => (clearInterval(timer), topics.stop()) };
+  const stop = (): void => {
+    clearInterval(timer);
+    topics.stop();
+    coapLive.stop();
+    coapFind.stop();
+  };
+  return { handlers: handlers as unknown as Handlers, stop };
 }
