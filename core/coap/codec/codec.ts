@@ -6,6 +6,8 @@
 import { ACK, EMPTY, RST, isRequest, isReserved } from './codes.ts';
 import type { MessageType } from './codes.ts';
 import { coapError } from '../errors.ts';
+import { bodyBytes, inOrder, readOptions, writeBody } from './option-list.ts';
+import type { OptionListProblem } from './option-list.ts';
 import type { CoapOption } from './options.ts';
 
 export interface CoapMessage {
@@ -32,10 +34,7 @@ export type MalformedReason =
   | 'reserved_class'
   | 'type_code'
   | 'empty_not_empty'
-  | 'option_nibble'
-  | 'option_past_end'
-  | 'option_number'
-  | 'marker_without_payload';
+  | OptionListProblem;
 
 /**
  * A message that breaks the format. When its first four bytes could be read it still says which message it was,
@@ -73,36 +72,10 @@ export function decodeMessage(bytes: Uint8Array): Decoded {
   }
 
   const options: CoapOption[] = [];
-  let payload: Uint8Array = NO_BYTES;
-  let number = 0;
-  let at = 4 + tokenBytes;
-  while (at < bytes.length) {
-    const head = bytes[at++]!;
-    if (head === 0xff) {
-      if (at === bytes.length) return refuse('marker_without_payload', type, messageId, token);
-      payload = bytes.subarray(at);
-      break;
-    }
-    let delta = head >> 4;
-    let length = head & 15;
-    if (delta === 15 || length === 15) return refuse('option_nibble', type, messageId, token);
-    const extended = extendedBytes(delta) + extendedBytes(length);
-    if (at + extended > bytes.length) return refuse('option_past_end', type, messageId, token);
-    if (delta === 13) delta = bytes[at++]! + 13;
-    else if (delta === 14) delta = ((bytes[at++]! << 8) | bytes[at++]!) + 269;
-    if (length === 13) length = bytes[at++]! + 13;
-    else if (length === 14) length = ((bytes[at++]! << 8) | bytes[at++]!) + 269;
-    number += delta;
-    if (number > 0xffff) return refuse('option_number', type, messageId, token);
-    if (at + length > bytes.length) return refuse('option_past_end', type, messageId, token);
-    options.push({ number, value: bytes.subarray(at, at + length) });
-    at += length;
-  }
+  const payloadAt = readOptions(bytes, 4 + tokenBytes, bytes.length, options);
+  if (typeof payloadAt === 'string') return refuse(payloadAt, type, messageId, token);
+  const payload = payloadAt === bytes.length ? NO_BYTES : bytes.subarray(payloadAt);
   return { ok: true, message: { type, code, messageId, token, options, payload } };
-}
-
-function extendedBytes(nibble: number): number {
-  return nibble === 13 ? 1 : nibble === 14 ? 2 : 0;
 }
 
 function refuse(
@@ -127,15 +100,7 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
   if (token.length > MAX_TOKEN_BYTES)
     throw coapError('coap.bad_request', 'A CoAP token has at most 8 bytes.');
   const options = inOrder(message.options);
-  let size = 4 + token.length + (payload.length > 0 ? 1 + payload.length : 0);
-  let number = 0;
-  for (const option of options) {
-    if (option.number > 0xffff || option.value.length > 0xffff + 269) {
-      throw coapError('coap.bad_request', `CoAP option ${option.number} cannot be encoded.`);
-    }
-    size += 1 + headBytes(option.number - number) + headBytes(option.value.length) + option.value.length;
-    number = option.number;
-  }
+  const size = 4 + token.length + bodyBytes(options, payload);
   if (size > MAX_MESSAGE_BYTES) {
     throw coapError('coap.too_large', `A CoAP message of ${size} bytes does not fit into one datagram.`);
   }
@@ -146,52 +111,11 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
   bytes[2] = message.messageId >> 8;
   bytes[3] = message.messageId;
   bytes.set(token, 4);
-  let at = 4 + token.length;
-  number = 0;
-  for (const option of options) {
-    const delta = option.number - number;
-    number = option.number;
-    const length = option.value.length;
-    bytes[at++] = (nibble(delta) << 4) | nibble(length);
-    at = putExtended(bytes, at, delta);
-    at = putExtended(bytes, at, length);
-    bytes.set(option.value, at);
-    at += length;
-  }
-  if (payload.length > 0) {
-    bytes[at++] = 0xff;
-    bytes.set(payload, at);
-  }
+  writeBody(bytes, 4 + token.length, options, payload);
   return bytes;
 }
 
 /** An empty ACK, RST or CON (ping): four bytes. */
 export function encodeEmpty(type: MessageType, messageId: number): Uint8Array {
   return Uint8Array.of(0x40 | (type << 4), EMPTY, messageId >> 8, messageId);
-}
-
-function inOrder(options: CoapOption[]): CoapOption[] {
-  for (let i = 1; i < options.length; i++) {
-    if (options[i]!.number < options[i - 1]!.number) return options.toSorted((a, b) => a.number - b.number);
-  }
-  return options;
-}
-
-function nibble(value: number): number {
-  return value < 13 ? value : value < 269 ? 13 : 14;
-}
-
-function headBytes(value: number): number {
-  return value < 13 ? 0 : value < 269 ? 1 : 2;
-}
-
-function putExtended(bytes: Uint8Array, at: number, value: number): number {
-  if (value < 13) return at;
-  if (value < 269) {
-    bytes[at] = value - 13;
-    return at + 1;
-  }
-  bytes[at] = (value - 269) >> 8;
-  bytes[at + 1] = value - 269;
-  return at + 2;
 }
