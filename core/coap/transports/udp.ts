@@ -1,16 +1,27 @@
 import { createSocket } from 'node:dgram';
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
-import { canonicalAddress, isLoopback } from '../address.ts';
+import { canonicalAddress, isLoopback, isUnspecified } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
-import type { Arrival, DatagramReceiver, Datagrams } from './datagrams.ts';
+import type { DatagramReceiver, Datagrams, GroupSocket, GroupTarget } from './datagrams.ts';
 import { coapError } from '../errors.ts';
+import { GroupSieve } from './group-sieve.ts';
+import { bind, closeSocket } from './sockets.ts';
+import { joinGroups, openGroupSocket } from './udp-groups.ts';
+import type { GroupMembership } from './udp-groups.ts';
 
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 /** For `*` both families must get the same free port; somebody else may hold one of them. */
 const FREE_PORT_ATTEMPTS = 10;
+
+export interface UdpDatagramsOptions {
+  /** Interfaces (`eth0`) on which the groups of CoAP are heard (RFC 7252 §8, §12.8). None unless given. */
+  groups?: { interfaces: 'none' | readonly string[] };
+}
+
+type Deliver = (bytes: Uint8Array, from: PeerAddress) => void;
 
 interface Bound {
   socket: Socket;
@@ -29,10 +40,22 @@ export class UdpDatagrams implements Datagrams {
   #receive: DatagramReceiver = () => undefined;
   #listening: Bound[] = [];
   #asking = new Map<4 | 6, Socket>();
+  readonly #groupInterfaces: readonly string[];
+  #groupSockets: Socket[] = [];
+  #memberships: GroupMembership[] = [];
+  #sieve: GroupSieve | undefined;
+  #asksOfGroups = new Set<GroupSocket>();
   #running = false;
 
-  constructor(log: Log) {
+  constructor(log: Log, options: UdpDatagramsOptions = {}) {
     this.#log = log;
+    const interfaces = options.groups?.interfaces ?? 'none';
+    this.#groupInterfaces = interfaces === 'none' ? [] : interfaces;
+  }
+
+  /** Which groups are heard where, and why others are not. Empty before `start` and where none were wished for. */
+  get memberships(): readonly GroupMembership[] {
+    return this.#memberships;
   }
 
   async start(
@@ -42,10 +65,12 @@ export class UdpDatagrams implements Datagrams {
     if (this.#running) throw coapError('listen.failed', 'The CoAP endpoint is already listening.');
     this.#running = true;
     this.#receive = receive;
+    this.#sieve = new GroupSieve(receive);
     try {
       const address = await numericHost(at.host, at.port);
       if (at.host === '*' || address.address === '::') await this.#listenOnBoth(at.port);
       else this.#listening.push(await this.#listen(address));
+      if (this.#groupInterfaces.length > 0) await this.#join();
     } catch (error) {
       await this.stop();
       throw listenError(error, at);
@@ -54,6 +79,21 @@ export class UdpDatagrams implements Datagrams {
     if (first === undefined)
       throw coapError('coap.cancelled', 'The CoAP endpoint was stopped while it started.');
     return { host: first.at.address, port: first.at.port };
+  }
+
+  async #join(): Promise<void> {
+    const at = this.#listening.map((bound) => bound.at);
+    const joined = await joinGroups(this.#groupInterfaces, at, (family) =>
+      this.#open(family, (bytes, from) => this.#sieve?.toGroup(bytes, from), true),
+    );
+    this.#groupSockets = joined.sockets;
+    this.#memberships = joined.memberships;
+    for (const { group, interfaceName, problem } of joined.memberships) {
+      if (problem !== null) this.#log.warn('a CoAP group is not heard', { group, interfaceName, problem });
+    }
+    if (this.#running) return;
+    await this.stop();
+    throw coapError('coap.cancelled', 'The CoAP endpoint was stopped while it started.');
   }
 
   async #listenOnBoth(port: number): Promise<void> {
@@ -72,44 +112,49 @@ export class UdpDatagrams implements Datagrams {
         this.#listening.push(six, four);
         return;
       } catch (error) {
-        await close(six.socket);
+        await closeSocket(six.socket);
         if (port !== 0 || attempt === FREE_PORT_ATTEMPTS || systemCode(error) !== 'EADDRINUSE') throw error;
       }
     }
   }
 
-  async #listen(at: PeerAddress): Promise<Bound> {
-    const socket = this.#open(at.family, 'serving');
+  async #listen(wanted: PeerAddress): Promise<Bound> {
+    let at = wanted;
+    const shares = this.#groupInterfaces.length > 0;
+    if (shares) {
+      // Group sockets lie beside this one on its port, which both must allow. It would then also allow another
+      // program that shares, and get none of its datagrams: so first see whether the port is free.
+      const probe = this.#open(at.family, () => undefined);
+      try {
+        await bind(probe, at);
+        at = { ...at, port: probe.address().port };
+      } finally {
+        await closeSocket(probe);
+      }
+    }
+    const serve: Deliver =
+      shares && isUnspecified(at)
+        ? (bytes, from) => this.#sieve?.toAny(bytes, from)
+        : (bytes, from) => this.#receive(bytes, from, 'serving');
+    const socket = this.#open(at.family, serve, shares);
     try {
-      await new Promise<void>((resolve, reject) => {
-        socket.once('error', reject);
-        socket.bind({ address: at.address, port: at.port, exclusive: true }, () => {
-          socket.off('error', reject);
-          resolve();
-        });
-      });
+      await bind(socket, at);
     } catch (error) {
-      await close(socket);
+      await closeSocket(socket);
       throw error;
     }
     if (!this.#running) {
-      await close(socket);
+      await closeSocket(socket);
       throw coapError('coap.cancelled', 'The CoAP endpoint was stopped while it started.');
     }
     widen(socket);
     return { socket, at: { ...at, port: socket.address().port } };
   }
 
-  #open(family: 4 | 6, arrival: Arrival): Socket {
-    const socket = createSocket({
-      type: family === 4 ? 'udp4' : 'udp6',
-      ipv6Only: family === 6,
-      // Addresses are numeric already: no turn through the resolver for each datagram.
-      lookup: (hostname, _options, done) => done(null, hostname, family),
-    });
+  #open(family: 4 | 6, deliver: Deliver, reuseAddr = false): Socket {
+    const socket = createSocket({ ...settings(family), reuseAddr });
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
-      if (!this.#running) return;
-      this.#receive(bytes, { address: from.address, port: from.port, family }, arrival);
+      if (this.#running) deliver(bytes, { address: from.address, port: from.port, family });
     });
     // Seen on Windows after an ICMP answer; the socket goes on working.
     socket.on('error', (error) => this.#log.warn('UDP socket error', { error }));
@@ -127,6 +172,29 @@ export class UdpDatagrams implements Datagrams {
     }
   }
 
+  /** See `Datagrams`. Also fails with `coap.cancelled` when it was stopped meanwhile. */
+  async openGroup(
+    target: GroupTarget,
+    receive: (bytes: Uint8Array, from: PeerAddress) => void,
+  ): Promise<GroupSocket> {
+    const socket = createSocket({ ...settings(target.group.includes(':') ? 6 : 4), reuseAddr: false });
+    socket.on('error', (error) => this.#log.warn('UDP socket error', { error }));
+    const opened = await openGroupSocket(target, socket, receive);
+    if (!this.#running) {
+      await opened.close();
+      throw coapError('coap.cancelled', 'The CoAP endpoint was stopped.');
+    }
+    const ask: GroupSocket = {
+      send: (bytes, to, failed) => opened.send(bytes, to, failed),
+      close: async () => {
+        this.#asksOfGroups.delete(ask);
+        await opened.close();
+      },
+    };
+    this.#asksOfGroups.add(ask);
+    return ask;
+  }
+
   #socketFor(to: PeerAddress): Socket {
     for (const { socket, at } of this.#listening) {
       if (at.family !== to.family) continue;
@@ -135,7 +203,7 @@ export class UdpDatagrams implements Datagrams {
     }
     let socket = this.#asking.get(to.family);
     if (socket === undefined) {
-      socket = this.#open(to.family, 'asking');
+      socket = this.#open(to.family, (bytes, from) => this.#receive(bytes, from, 'asking'));
       this.#asking.set(to.family, socket);
     }
     return socket;
@@ -143,11 +211,24 @@ export class UdpDatagrams implements Datagrams {
 
   async stop(): Promise<void> {
     this.#running = false;
-    const sockets = [...this.#listening.map((bound) => bound.socket), ...this.#asking.values()];
+    this.#sieve?.stop();
+    const bound = this.#listening.map(({ socket }) => socket);
+    const sockets = [...bound, ...this.#asking.values(), ...this.#groupSockets];
     this.#listening = [];
     this.#asking.clear();
-    await Promise.all(sockets.map(close));
+    this.#groupSockets = [];
+    this.#memberships = [];
+    await Promise.all([...sockets.map(closeSocket), ...[...this.#asksOfGroups].map((ask) => ask.close())]);
   }
+}
+
+function settings(family: 4 | 6): SocketOptions {
+  return {
+    type: family === 4 ? 'udp4' : 'udp6',
+    ipv6Only: family === 6,
+    // Addresses are numeric already: no turn through the resolver for each datagram.
+    lookup: (hostname, _options, done) => done(null, hostname, family),
+  };
 }
 
 async function numericHost(host: string, port: number): Promise<PeerAddress> {
@@ -164,17 +245,6 @@ function widen(socket: Socket): void {
   } catch {
     // Systems may cap or refuse it; bursts are then lost earlier, and CON messages come again.
   }
-}
-
-function close(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.removeAllListeners('message');
-    try {
-      socket.close(() => resolve());
-    } catch {
-      resolve(); // closed already
-    }
-  });
 }
 
 function systemCode(error: unknown): string {
