@@ -38,6 +38,10 @@ export type CoapErrorCode =
   | 'coap.tls'
   /** The scheme is known but cannot be used here (yet). */
   | 'coap.scheme'
+  /** The proxy's access list does not hold the target (RFC 8075 §10). */
+  | 'coap.forbidden'
+  /** A pattern of the proxy's access list that cannot be read; `detail.pattern`. */
+  | 'coap.bad_pattern'
   | 'listen.port_taken'
   | 'listen.no_such_address'
   | 'listen.not_allowed'

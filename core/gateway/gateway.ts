@@ -11,12 +11,15 @@ import type { Access } from '../access/access.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RpcHost } from '../rpc/host.ts';
+import type { HcProxy } from './hc/types.ts';
 import type { GatewayCounters, GatewayParts } from './parts.ts';
 
 export const RPC_PATH = '/rpc';
 const MAX_CONNECTIONS = 512;
 const FORGET_WRONG_TOKENS_MS = 10 * 60_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** For the largest body of the proxy over a slow line. Small bodies and idle senders are cut much earlier. */
+const REQUEST_TIMEOUT_MS = 180_000;
 
 export interface GatewayOptions {
   rpcHost: RpcHost;
@@ -29,6 +32,8 @@ export interface GatewayOptions {
   allowedNames?: readonly string[];
   /** Prometheus text for `GET /metrics`, made anew for each request. Without it that is not found. */
   metrics?: () => string;
+  /** The HTTP-to-CoAP proxy at `/hc/`. Without it that is not found. */
+  proxy?: HcProxy;
 }
 
 export interface ListeningGateway {
@@ -66,6 +71,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         },
         port: () => actualPort,
         metrics: options.metrics,
+        proxy: options.proxy,
         counters: {
           requests: 0,
           badRequests: 0,
@@ -76,6 +82,9 @@ export function createGateway(options: GatewayOptions): Gateway {
           badMessages: 0,
           helloTimeouts: 0,
           tooManyScreens: 0,
+          proxyBusy: 0,
+          proxyTooLarge: 0,
+          proxySlow: 0,
         },
       };
       const screens = new Screens(parts);
@@ -103,7 +112,7 @@ function createHttpServer(parts: GatewayParts, routes: Routes, screens: Screens)
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: 10_000,
-    requestTimeout: 15_000,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 5_000,
     connectionsCheckingInterval: 2_000,
     // Other upgrades that a client may offer (curl --http2) are for us to ignore, not to refuse (RFC 9110 §7.8).
@@ -115,6 +124,11 @@ function createHttpServer(parts: GatewayParts, routes: Routes, screens: Screens)
     socket.on('error', () => socket.destroy());
     if (request.url === RPC_PATH) screens.upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  // CoAP has no tunnels (RFC 7252 §10.2), and without a listener the line would be cut without a word.
+  server.on('connect', (_request, socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     parts.counters.badRequests++;

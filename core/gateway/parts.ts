@@ -4,6 +4,7 @@ import type { BackOff } from '../base/back-off.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { RpcHost } from '../rpc/host.ts';
+import type { HcProxy } from './hc/types.ts';
 import type { HostGuardOptions } from './origin.ts';
 
 /** Only ever grow. */
@@ -20,6 +21,12 @@ export interface GatewayCounters {
   badMessages: number;
   helloTimeouts: number;
   tooManyScreens: number;
+  /** Proxied requests and streams refused because as many as may be are under way. */
+  proxyBusy: number;
+  /** Bodies refused because they are larger than the proxy takes. */
+  proxyTooLarge: number;
+  /** Proxied answers and streams cut because the client did not read, and bodies that came too slowly. */
+  proxySlow: number;
 }
 
 export interface GatewayParts {
@@ -34,4 +41,6 @@ export interface GatewayParts {
   port: () => number;
   /** What `/metrics` answers; without it there is no such address. */
   metrics: (() => string) | undefined;
+  /** Without it there is no `/hc/`. */
+  proxy: HcProxy | undefined;
 }

@@ -1,17 +1,19 @@
 /** What is answered to plain HTTP requests. */
 import * as v from 'valibot';
 import { messageOf } from '../base/errors.ts';
+import { CHALLENGE, addressOf, bearerToken, hasBody, json, plain, retryAfter } from './answers.ts';
 import { SECURITY_HEADERS } from './headers.ts';
 import { signInCookie, tokenFromCookie } from './cookie.ts';
-import { isOwnHost, isOwnOrigin, plainAddress } from './origin.ts';
+import { HcRoutes } from './hc/routes.ts';
+import { isOwnHost, isOwnOrigin } from './origin.ts';
 import { cookieRole, signIn } from './sign-in.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ConsoleFile } from './console-files.ts';
 import type { GatewayParts } from './parts.ts';
 
-const CHALLENGE = 'Bearer realm="Fieldstation"';
 const MAX_BODY_BYTES = 4 * 1024;
-const TEXT = 'text/plain; charset=utf-8';
+/** How long a small body may take; the proxy's larger ones are timed in `hc/body.ts`. */
+const BODY_TIMEOUT_MS = 15_000;
 /** Prometheus' text format. */
 const METRICS_TEXT = 'text/plain; version=0.0.4; charset=utf-8';
 const NOT_BUILT =
@@ -22,10 +24,12 @@ const sessionBody = v.strictObject({ token: v.pipe(v.string(), v.maxLength(256))
 export class Routes {
   readonly #parts: GatewayParts;
   readonly #files: Map<string, ConsoleFile>;
+  readonly #hc: HcRoutes | undefined;
 
   constructor(parts: GatewayParts, files: Map<string, ConsoleFile>) {
     this.#parts = parts;
     this.#files = files;
+    this.#hc = parts.proxy === undefined ? undefined : new HcRoutes(parts, parts.proxy);
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -47,6 +51,8 @@ export class Routes {
       log.warn('request refused: foreign Host', { host: request.headers.host?.slice(0, 100) });
       return plain(response, 421, 'This station is not known under that name.\n');
     }
+    if (this.#hc !== undefined && HcRoutes.owns(request.url ?? '')) return this.#hc.answer(request, response);
+    if (hasBody(request)) this.#limitBody(request);
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     if (request.method === 'POST' && path === '/session') return this.#signInByForm(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -70,6 +76,7 @@ export class Routes {
         return this.#signInByLink(request, response, token);
       }
     }
+    if (path === '/.well-known/core' && this.#hc !== undefined) return this.#hc.discover(response, query);
     const file = this.#files.get(path);
     if (file !== undefined) return sendFile(request, response, file);
     if (path === '/') return plain(response, 503, NOT_BUILT);
@@ -78,6 +85,16 @@ export class Routes {
       return plain(response, 426, 'This address is for WebSockets.\n');
     }
     plain(response, 404, 'Not found.\n');
+  }
+
+  #limitBody(request: IncomingMessage): void {
+    const due = this.#parts.clock.after(BODY_TIMEOUT_MS, () => {
+      if (request.complete) return;
+      this.#parts.counters.badRequests++;
+      request.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      request.socket.destroySoon();
+    });
+    request.once('close', () => due.cancel());
   }
 
   /** For any role: with `Authorization: Bearer TOKEN` (RFC 6750), or with the console's cookie. Else 401 or 429. */
@@ -144,23 +161,9 @@ export class Routes {
   }
 }
 
-/** The token of `Authorization: Bearer`, an empty one for what cannot be one, undefined for no such header. */
-function bearerToken(header: string | undefined): string | undefined {
-  const match = /^Bearer +([\w\-.~+/]{1,256}=*) *$/i.exec(header ?? '');
-  return match?.[1] ?? (header === undefined ? undefined : '');
-}
-
-function addressOf(request: IncomingMessage): string {
-  return plainAddress(request.socket.remoteAddress ?? '');
-}
-
-function retryAfter(response: ServerResponse, waitMs: number): void {
-  if (waitMs > 0) response.setHeader('Retry-After', Math.ceil(waitMs / 1000));
-}
-
 /**
  * The body, or undefined when it is longer than any that is expected here. The rest is then read and dropped (the
- * server's request timeout ends it): to stop reading would cut the line before the answer is out.
+ * timeout above ends it): to stop reading would cut the line before the answer is out.
  */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
@@ -190,23 +193,4 @@ function sendFile(request: IncomingMessage, response: ServerResponse, file: Cons
   }
   response.writeHead(200, { 'Content-Type': file.contentType, 'Content-Length': file.body.byteLength });
   response.end(file.body);
-}
-
-function plain(response: ServerResponse, status: number, text: string, contentType: string = TEXT): void {
-  response.writeHead(status, {
-    'Content-Type': contentType,
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-store',
-  });
-  response.end(text);
-}
-
-function json(response: ServerResponse, status: number, value: { code: string; message: string }): void {
-  const text = JSON.stringify(value);
-  response.writeHead(status, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-store',
-  });
-  response.end(text);
 }

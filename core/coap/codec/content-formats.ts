@@ -1,5 +1,5 @@
 /** Names of CoAP Content-Formats, from the IANA registry; the ones that sensors and LwM2M devices speak. */
-const NAMES = new Map<number, string>([
+export const CONTENT_FORMAT_NAMES: ReadonlyMap<number, string> = new Map([
   [0, 'text/plain;charset=utf-8'],
   [16, 'application/cose;cose-type="cose-encrypt0"'],
   [17, 'application/cose;cose-type="cose-mac0"'],
@@ -19,6 +19,13 @@ const NAMES = new Map<number, string>([
   [61, 'application/cwt'],
   [62, 'application/multipart-core'],
   [63, 'application/cbor-seq'],
+  [64, 'application/edhoc+cbor-seq'],
+  [65, 'application/cid-edhoc+cbor-seq'],
+  [96, 'application/cose;cose-type="cose-encrypt"'],
+  [97, 'application/cose;cose-type="cose-mac"'],
+  [98, 'application/cose;cose-type="cose-sign"'],
+  [101, 'application/cose-key'],
+  [102, 'application/cose-key-set'],
   [110, 'application/senml+json'],
   [111, 'application/sensml+json'],
   [112, 'application/senml+cbor'],
@@ -29,12 +36,16 @@ const NAMES = new Map<number, string>([
   [256, 'application/coap-group+json'],
   [257, 'application/concise-problem-details+cbor'],
   [258, 'application/swid+cbor'],
+  [271, 'application/dots+cbor'],
+  [272, 'application/missing-blocks+cbor-seq'],
   [280, 'application/pkcs7-mime;smime-type=server-generated-key'],
   [281, 'application/pkcs7-mime;smime-type=certs-only'],
   [284, 'application/pkcs8'],
   [285, 'application/csrattrs'],
   [286, 'application/pkcs10'],
   [287, 'application/pkix-cert'],
+  [290, 'application/aif+cbor'],
+  [291, 'application/aif+json'],
   [310, 'application/senml+xml'],
   [311, 'application/sensml+xml'],
   [320, 'application/senml-etch+json'],
@@ -42,6 +53,7 @@ const NAMES = new Map<number, string>([
   [340, 'application/yang-data+cbor'],
   [341, 'application/yang-data+cbor;id=name'],
   [432, 'application/td+json'],
+  [433, 'application/tm+json'],
   [836, 'application/voucher+cose'],
   [10_000, 'application/vnd.ocf+cbor'],
   [10_001, 'application/oscore'],
@@ -60,5 +72,5 @@ export const LINK_FORMAT = 40;
 
 /** The media type of a Content-Format number, or null when the number has no name here. */
 export function contentFormatName(contentFormat: number): string | null {
-  return NAMES.get(contentFormat) ?? null;
+  return CONTENT_FORMAT_NAMES.get(contentFormat) ?? null;
 }
