@@ -1,27 +1,33 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { TimerWheel } from '../base/timer-wheel.ts';
+import type { PeerAddress } from './address.ts';
+import type { Carrier, CarrierSource, CoapTransport, WireTap } from './carrier.ts';
+import { Carriers } from './client/carriers.ts';
 import { CoapClient } from './client/client.ts';
-import type { RequestOptions } from './client/client.ts';
-import type { Datagrams } from './transports/datagrams.ts';
-import { coapError } from './errors.ts';
+import type { BlockResponse, RequestOptions } from './client/client.ts';
 import type { ExchangeContext } from './client/exchange.ts';
-import type { Link } from './links/link-format.ts';
-import { MessageLayer } from './messages/message-layer.ts';
 import { Observation } from './client/observation.ts';
 import type { ObserveHandlers } from './client/observation.ts';
 import { DEFAULT_OBSERVE_POLICY } from './client/observe-policy.ts';
 import type { ObservePolicy } from './client/observe-policy.ts';
+import type { CoapResponse } from './client/response.ts';
+import { Traces } from './client/trace.ts';
+import { coapError } from './errors.ts';
+import type { Link } from './links/link-format.ts';
+import type { GroupAnswer, GroupRequest } from './messages/group-request.ts';
+import { MessageLayer } from './messages/message-layer.ts';
+import { tokenKey } from './messages/peer.ts';
 import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from './parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from './parameters.ts';
 import { secureRandom } from './random.ts';
 import type { CoapRandom } from './random.ts';
-import { checkHost, systemResolver } from './resolve.ts';
+import { Hosts, systemResolver } from './resolve.ts';
 import type { HostResolver } from './resolve.ts';
-import type { CoapResponse } from './client/response.ts';
 import { answerWith, serveNothing } from './server/server.ts';
+import type { RequestSink } from './server/types.ts';
+import type { Datagrams } from './transports/datagrams.ts';
 import { UdpDatagrams } from './transports/udp.ts';
-import { parseCoapUri } from './uri.ts';
 
 export interface CoapEndpointOptions {
   clock: Clock;
@@ -35,59 +41,81 @@ export interface CoapEndpointOptions {
   observe?: Partial<ObservePolicy>;
   /** Precision of every wait, 100 ms unless given. */
   tickMs?: number;
+  /** What others ask, over every transport. Without it everything is answered with 4.04 and an empty list of links. */
+  serve?: RequestSink;
+  /** Interfaces (`eth0`) on which the groups of CoAP are heard (RFC 7252 §8); none unless given. */
+  groups?: readonly string[];
 }
 
 const TICK_MS = 100;
 
 /**
- * One CoAP endpoint: a UDP port that asks, observes and answers (RFC 7252, 7641, 7959, 6690). Everything that goes
- * wrong is a CodedError of `CoapErrorCode`; nothing that a peer sends makes it throw.
+ * One CoAP endpoint: a UDP port and connections that ask, observe and answer (RFC 7252, 7641, 7959, 6690, 8323).
+ * Everything that goes wrong is a CodedError of `CoapErrorCode`; nothing that a peer sends makes it throw.
  */
 export class CoapEndpoint {
-  /** What was done and what was refused, since the endpoint was made. Read only. */
+  /** What was done and what was refused over all transports, since the endpoint was made. Read only. */
   readonly counters: Readonly<CoapCounters>;
+  /** For whatever waits on behalf of this endpoint, its server for one. Stops with the endpoint. */
+  readonly wheel: TimerWheel;
   readonly #options: CoapEndpointOptions;
   readonly #datagrams: Datagrams;
-  readonly #wheel: TimerWheel;
   readonly #layer: MessageLayer;
+  readonly #carriers: Carriers;
   readonly #client: CoapClient;
   readonly #exchangeContext: ExchangeContext;
   readonly #limits: CoapLimits;
   readonly #counters = newCounters();
   readonly #random: CoapRandom;
+  readonly #traces: Traces;
+  readonly #taps = new Set<WireTap>();
+  #tap: WireTap | undefined;
+  /** The ear of the traces, one of `#taps`. */
+  #traceTap: WireTap | undefined;
   readonly #observations = new Set<Observation>();
+  readonly #observedTokens = new Map<string, Observation>();
   #running = false;
 
   constructor(options: CoapEndpointOptions) {
     const { clock, log } = options;
     this.#options = options;
     this.counters = this.#counters;
-    this.#datagrams = options.datagrams ?? new UdpDatagrams(log);
+    this.#datagrams =
+      options.datagrams ?? new UdpDatagrams(log, { groups: { interfaces: options.groups ?? 'none' } });
     this.#random = options.random ?? secureRandom();
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#wheel = new TimerWheel(clock, { tickMs: options.tickMs ?? TICK_MS });
+    this.wheel = new TimerWheel(clock, { tickMs: options.tickMs ?? TICK_MS });
     const parameters = { ...DEFAULT_PARAMETERS, ...options.parameters };
+    const serve = options.serve ?? answerWith(serveNothing);
     this.#layer = new MessageLayer({
       clock,
       log,
       parameters,
-      wheel: this.#wheel,
+      wheel: this.wheel,
       random: this.#random,
       limits: this.#limits,
       counters: this.#counters,
       datagrams: this.#datagrams,
-      serve: answerWith(serveNothing),
+      serve,
+      stray: (token, from) => this.#observedTokens.get(tokenKey(token))?.onStray(from),
     });
-    this.#exchangeContext = {
-      clock,
-      parameters,
-      wheel: this.#wheel,
-      layer: this.#layer,
-      counters: this.#counters,
-    };
+    this.#traces = new Traces(log, (tap) => {
+      if (this.#traceTap !== undefined) this.#taps.delete(this.#traceTap);
+      this.#traceTap = tap;
+      if (tap !== undefined) this.#taps.add(tap);
+      this.#retap();
+    });
+    const reliable: CarrierSource | undefined = undefined;
+    this.#carriers = new Carriers({
+      hosts: new Hosts(options.resolver ?? systemResolver, clock),
+      udp: (address) => this.#layer.carrier(address),
+      reliable,
+    });
+    this.#exchangeContext = { clock, parameters, wheel: this.wheel, counters: this.#counters };
     this.#client = new CoapClient({
       ...this.#exchangeContext,
-      resolver: options.resolver ?? systemResolver,
+      carriers: this.#carriers,
+      traces: this.#traces,
       maxBodyBytes: this.#limits.bodyBytes,
       randomBytes: (count) => this.#random.bytes(count),
     });
@@ -99,13 +127,13 @@ export class CoapEndpoint {
     this.#running = true;
     this.#layer.start();
     try {
-      return await this.#datagrams.start(at, (bytes, from, serves) => {
-        if (this.#running) this.#layer.receive(bytes, from, serves);
+      return await this.#datagrams.start(at, (bytes, from, arrival) => {
+        if (this.#running) this.#layer.receive(bytes, from, arrival);
       });
     } catch (error) {
       this.#running = false;
       this.#layer.stop();
-      this.#wheel.stop();
+      this.wheel.stop();
       throw error;
     }
   }
@@ -119,36 +147,65 @@ export class CoapEndpoint {
     for (const observation of this.#observations) observation.stop();
     this.#running = false;
     this.#layer.stop();
-    this.#wheel.stop();
+    this.wheel.stop();
     await this.#datagrams.stop();
   }
 
   /** See `CoapClient.request`. Also fails with `coap.not_running`. */
-  async request(uri: string, options: RequestOptions = {}): Promise<CoapResponse> {
+  request(uri: string, options: RequestOptions = {}): Promise<CoapResponse> {
+    const problem = this.#notRunning();
+    return problem === undefined ? this.#client.request(uri, options) : Promise.reject(problem);
+  }
+
+  /** See `CoapClient.requestBlock`. Also fails with `coap.not_running`. */
+  async requestBlock(
+    uri: string,
+    options: RequestOptions & { number: number; blockBytes: number },
+  ): Promise<BlockResponse> {
     this.#mustRun();
-    return this.#client.request(uri, options);
+    return this.#client.requestBlock(uri, options);
   }
 
   /** See `CoapClient.ping`. */
-  async ping(uri: string, options: { signal?: AbortSignal } = {}): Promise<{ rttMs: number }> {
+  async ping(
+    uri: string,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<{ rttMs: number; peer: PeerAddress; transport: CoapTransport }> {
     this.#mustRun();
     return this.#client.ping(uri, options.signal);
   }
 
   /** See `CoapClient.discover`. */
-  async discover(uri: string, options: { signal?: AbortSignal } = {}): Promise<Link[]> {
+  async discover(
+    uri: string,
+    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress'> = {},
+  ): Promise<Link[]> {
     this.#mustRun();
     return this.#client.discover(uri, options);
   }
 
-  /**
-   * Observes until it is cancelled or the server refuses it. Throws `coap.bad_uri`, `coap.busy` or
-   * `coap.not_running`; everything later is told by the observation. Handlers are never called before it returns.
-   */
-  observe(uriText: string, options: { accept?: number }, handlers: ObserveHandlers): Observation {
+  /** See `MessageLayer.askGroup`. Resolves when nobody is listened for any more, also when `signal` ended it. */
+  async askGroup(
+    request: GroupRequest,
+    onAnswer: (answer: GroupAnswer) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
     this.#mustRun();
-    const uri = parseCoapUri(uriText);
-    checkHost(uri);
+    await this.#layer.askGroup(request, onAnswer, signal);
+  }
+
+  /**
+   * Observes until it is cancelled or the server refuses it. Throws `coap.bad_uri`, `coap.scheme`, `coap.busy` or
+   * `coap.not_running`; everything later is told by the observation. Handlers are never called before it returns.
+   * `onWire` hears every message of it, until it has ended and its cancellation is answered.
+   */
+  observe(
+    uriText: string,
+    options: { accept?: number; resolver?: HostResolver; onWire?: WireTap },
+    handlers: ObserveHandlers,
+  ): Observation {
+    this.#mustRun();
+    const target = this.#carriers.target(uriText);
     if (this.#observations.size >= this.#limits.observations) {
       this.#counters.droppedByLimit++;
       throw coapError('coap.busy', `The station observes ${this.#observations.size} resources already.`);
@@ -158,16 +215,18 @@ export class CoapEndpoint {
         ...this.#exchangeContext,
         log: this.#options.log,
         client: this.#client,
-        resolver: this.#options.resolver ?? systemResolver,
+        carriers: this.#carriers,
         policy: { ...DEFAULT_OBSERVE_POLICY, ...this.#options.observe },
+        tokens: this.#observedTokens,
         fraction: () => this.#random.fraction(),
         ended: (one) => {
           if (this.#observations.delete(one)) this.#counters.observations--;
         },
       },
-      uri,
-      options.accept,
+      target,
+      options,
       handlers,
+      options.onWire === undefined ? undefined : this.#traces.open(options.onWire),
     );
     this.#observations.add(observation);
     this.#counters.observations++;
@@ -175,8 +234,40 @@ export class CoapEndpoint {
     return observation;
   }
 
+  /** The way to a server, as requests take it. Fails like `CarrierSource.reach`. */
+  async carrierFor(uri: string, signal?: AbortSignal): Promise<Carrier> {
+    this.#mustRun();
+    return this.#carriers.reach(this.#carriers.target(uri).uri, signal);
+  }
+
+  /** Hears every message in and out over every transport. Call what it returns to hear no more. */
+  tap(listener: WireTap): () => void {
+    const own: WireTap = (event) => listener(event);
+    this.#taps.add(own);
+    this.#retap();
+    return () => {
+      if (this.#taps.delete(own)) this.#retap();
+    };
+  }
+
+  #retap(): void {
+    const taps = [...this.#taps];
+    if (taps.length <= 1) this.#tap = taps[0];
+    else {
+      this.#tap = (event) => {
+        for (const tap of taps) tap(event);
+      };
+    }
+    this.#layer.tap = this.#tap;
+  }
+
+  #notRunning(): Error | undefined {
+    if (this.#running) return undefined;
+    return coapError('coap.not_running', 'CoAP does not run: its listener could not start, or was stopped.');
+  }
+
   #mustRun(): void {
-    if (!this.#running)
-      throw coapError('coap.not_running', 'CoAP does not run: its listener could not start, or was stopped.');
+    const problem = this.#notRunning();
+    if (problem !== undefined) throw problem;
   }
 }

@@ -1,51 +1,37 @@
 import { codeOf } from '../../base/errors.ts';
 import type { PeerAddress } from '../address.ts';
-import { szxOf } from '../codec/block.ts';
-import { CONTENT, METHOD_CODES } from '../codec/codes.ts';
-import type { Method } from '../codec/codes.ts';
+import type { Carrier, CoapTransport, WireTap } from '../carrier.ts';
+import { blockBytes, decodeBlock, encodeBlock, fitsBlock } from '../codec/block.ts';
+import type { Block } from '../codec/block.ts';
+import { CONTENT, isSuccess } from '../codec/codes.ts';
 import { LINK_FORMAT } from '../codec/content-formats.ts';
-import { cancelled, coapError } from '../errors.ts';
-import { exchange } from './exchange.ts';
-import type { ExchangeContext } from './exchange.ts';
+import { BLOCK2, findOption } from '../codec/options.ts';
+import { coapError } from '../errors.ts';
 import { parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import type { Link } from '../links/link-format.ts';
-import { ACCEPT, CONTENT_FORMAT, uintOption } from '../codec/options.ts';
-import type { CoapOption } from '../codec/options.ts';
-import { resolvePeer } from '../resolve.ts';
-import type { HostResolver } from '../resolve.ts';
-import { toResponse } from './response.ts';
+import { blockSize, transferRequest } from './request-options.ts';
+import type { RequestOptions } from './request-options.ts';
+import { RequestRun, transferBy } from './request-run.ts';
+import type { RunContext, RunWatch } from './request-run.ts';
 import type { CoapResponse } from './response.ts';
-import { Transfer } from './transfer.ts';
-import type { TransferRequest } from './transfer.ts';
-import { parseCoapUri, uriOptions } from '../uri.ts';
-import type { CoapUri } from '../uri.ts';
+import type { Trace, Traces } from './trace.ts';
+import { broken } from './transfer.ts';
+import type { Transfer, TransferRequest } from './transfer.ts';
 
 export type { CoapResponse } from './response.ts';
+export type { RequestOptions } from './request-options.ts';
 
-export interface RequestOptions {
-  /** GET unless said otherwise. */
-  method?: Method;
-  payload?: Uint8Array;
-  /** Content-Format number of the payload. */
-  contentFormat?: number;
-  /** Content-Format number wanted. */
-  accept?: number;
-  /** More options, for instance If-Match; not Uri-*, Block*, Observe. */
-  options?: CoapOption[];
-  signal?: AbortSignal;
-  /** CON unless false. */
-  confirmable?: boolean;
-  /** Bytes per block, a power of two from 16 to 1024. Without it a body is split at 1024 or as the server wishes. */
-  blockBytes?: number;
+export interface ClientContext extends RunContext {
+  traces: Traces;
 }
 
-export interface ClientContext extends ExchangeContext {
-  resolver: HostResolver;
-  maxBodyBytes: number;
-  randomBytes(count: number): Uint8Array;
+/** One block of a representation; `payload` is that block alone. */
+export interface BlockResponse extends CoapResponse {
+  /** What the server says of it; null when it sent the whole representation, or an error. */
+  block: Block | null;
 }
 
-/** Requests of the client role. Holds no state of its own: what is under way lives in the message layer. */
+/** Requests of the client role. Holds no state of its own: what is under way lives in the carriers. */
 export class CoapClient {
   readonly #context: ClientContext;
 
@@ -55,48 +41,84 @@ export class CoapClient {
 
   /**
    * One request and its whole response, both of any size up to the limit. A 4.xx or 5.xx is a response, not an
-   * error.
+   * error; so is 4.29 or 5.03, whose Max-Age says when to ask again (RFC 8516). With No-Response the answer may be
+   * one of code 0.00, made here, for "sent, and no answer asked for".
    */
-  async request(uriText: string, options: RequestOptions = {}): Promise<CoapResponse> {
-    const uri = parseCoapUri(uriText);
-    const request = transferRequest(uri, options);
-    const address = await resolvePeer(uri, this.#context.resolver, options.signal);
-    if (options.signal?.aborted === true) throw cancelled();
-    const result = await this.transfer(address, request, options.signal).run();
-    return toResponse(uri.uri, address, result);
+  request(uriText: string, options: RequestOptions = {}): Promise<CoapResponse> {
+    return new Promise((resolve, reject) => {
+      const target = this.#context.carriers.target(uriText);
+      const request = transferRequest(target.options, options);
+      const { signal, onProgress, resolver, onWire } = options;
+      const watch = { signal, onProgress, resolver, trace: this.#trace(onWire) };
+      new RequestRun(this.#context, target, request, watch, resolve, reject).start();
+    });
   }
 
   /**
-   * Whether something speaks CoAP there: an empty CON, answered with RST by every endpoint (RFC 7252 §4.3). Fails
-   * like an exchange.
+   * One block of a representation, without the others (RFC 7959 §2.4: random access). The server may answer with a
+   * smaller one at the same place. Fails like `request`, and with `coap.blocks_broken` when another place comes.
    */
-  async ping(uriText: string, signal?: AbortSignal): Promise<{ rttMs: number }> {
-    const address = await resolvePeer(parseCoapUri(uriText), this.#context.resolver, signal);
-    return this.#context.layer.carrier(address).ping(signal);
+  async requestBlock(
+    uriText: string,
+    { number, blockBytes: wanted, ...options }: RequestOptions & { number: number; blockBytes: number },
+  ): Promise<BlockResponse> {
+    const target = this.#context.carriers.target(uriText);
+    const request = transferRequest(target.options, options);
+    const szx = blockSize(wanted);
+    const part = { number: BLOCK2, value: encodeBlock(number, false, szx) };
+    request.options = [...request.options, part];
+    request.onlyBlock = true;
+    const { signal, resolver } = options;
+    const response = await new Promise<CoapResponse>((resolve, reject) => {
+      const watch = { signal, resolver, trace: this.#trace(options.onWire) };
+      new RequestRun(this.#context, target, request, watch, resolve, reject).start();
+    });
+    const value = findOption(response.options, BLOCK2);
+    if (value === undefined || !isSuccess(response.codeNumber)) return { ...response, block: null };
+    const block = decodeBlock(value);
+    if (block === undefined) throw broken('the block size is the reserved one');
+    const offset = number * blockBytes(szx);
+    if (block.szx > szx || block.number * block.bytes !== offset) {
+      throw broken(`byte ${block.number * block.bytes} came where byte ${offset} was asked for`);
+    }
+    if (!fitsBlock(block, response.payload.length)) {
+      throw broken(`block ${block.number} has ${response.payload.length} bytes instead of ${block.bytes}`);
+    }
+    return { ...response, block };
   }
 
-  /** A transfer with that peer, not yet begun. */
-  transfer(address: PeerAddress, request: TransferRequest, signal?: AbortSignal): Transfer {
-    const { layer, maxBodyBytes, randomBytes } = this.#context;
-    return new Transfer(
-      {
-        // The peer is looked up for each exchange: between two of them it may have been forgotten as idle.
-        exchange: async (one) => exchange(this.#context, layer.peer(address), one, signal),
-        randomBytes,
-        maxBodyBytes,
-      },
-      request,
-    );
+  /**
+   * Whether something speaks CoAP there: an empty CON, answered with RST by every endpoint (RFC 7252 §4.3), or Ping
+   * and Pong (RFC 8323 §5.4). Fails like an exchange.
+   */
+  async ping(
+    uriText: string,
+    signal?: AbortSignal,
+  ): Promise<{ rttMs: number; peer: PeerAddress; transport: CoapTransport }> {
+    const { uri } = this.#context.carriers.target(uriText);
+    const carrier = await this.#context.carriers.reach(uri, signal);
+    const { rttMs } = await carrier.ping(signal);
+    return { rttMs, peer: carrier.address, transport: carrier.transport };
+  }
+
+  /** A transfer by that carrier, not yet begun. */
+  transfer(carrier: Carrier, request: TransferRequest, watch: RunWatch): Transfer {
+    return transferBy(this.#context, carrier, request, watch);
   }
 
   /**
    * The links of a server (RFC 6690): of `/.well-known/core`, or of the URI's own path and query when it has one.
    * Fails like `request`, with `coap.refused` for an answer other than 2.05, and with `coap.links_malformed`.
    */
-  async discover(uriText: string, options: { signal?: AbortSignal } = {}): Promise<Link[]> {
-    const given = parseCoapUri(uriText);
+  async discover(
+    uriText: string,
+    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress'> = {},
+  ): Promise<Link[]> {
+    const { uri: given } = this.#context.carriers.target(uriText);
     const own = given.segments.length > 0 || given.query.length > 0;
-    const uri = own ? given : parseCoapUri(`${given.authority}/.well-known/core`);
+    const { uri } = own
+      ? { uri: given }
+      : this.#context.carriers.target(`${given.authority}/.well-known/core`);
     const response = await this.request(uri.uri, { ...options, accept: LINK_FORMAT });
     if (response.codeNumber !== CONTENT) {
       throw coapError(
@@ -107,26 +129,21 @@ export class CoapClient {
     }
     return resolveLinks(parseLinkFormat(new TextDecoder().decode(response.payload)), uri);
   }
+
+  #trace(onWire: WireTap | undefined): Trace | undefined {
+    return onWire === undefined ? undefined : this.#context.traces.open(onWire);
+  }
 }
 
-function transferRequest(uri: CoapUri, request: RequestOptions): TransferRequest {
-  const { method = 'GET', payload = new Uint8Array(0), contentFormat, accept, confirmable = true } = request;
-  if (payload.length > 0 && (method === 'GET' || method === 'DELETE')) {
-    throw coapError('coap.bad_request', `A ${method} request carries no payload.`);
-  }
-  const options = uriOptions(uri);
-  if (contentFormat !== undefined) options.push(uintOption(CONTENT_FORMAT, contentFormat));
-  if (accept !== undefined) options.push(uintOption(ACCEPT, accept));
-  if (request.options !== undefined) options.push(...request.options);
-  const szx = request.blockBytes === undefined ? undefined : szxOf(request.blockBytes);
-  if (request.blockBytes !== undefined && szx === undefined) {
-    throw coapError('coap.bad_request', 'A block has 16, 32, 64, 128, 256, 512 or 1024 bytes.');
-  }
-  const code = METHOD_CODES[method];
-  return { code, options, payload, confirmable, ...(szx === undefined ? {} : { szx }) };
-}
+const FINAL = new Set([
+  'coap.bad_uri',
+  'coap.bad_request',
+  'coap.scheme',
+  'coap.cancelled',
+  'coap.not_running',
+]);
 
 /** True for failures that say nothing about the request itself: asking again later may well succeed. */
 export function mayPass(error: unknown): boolean {
-  return !['coap.bad_uri', 'coap.bad_request', 'coap.cancelled', 'coap.not_running'].includes(codeOf(error));
+  return !FINAL.has(codeOf(error));
 }

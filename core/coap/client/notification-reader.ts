@@ -1,7 +1,7 @@
 import { codeOf } from '../../base/errors.ts';
-import { decodeBlock } from '../codec/block.ts';
-import type { CoapMessage } from '../codec/codec.ts';
+import { BERT_SZX, decodeBlock } from '../codec/block.ts';
 import { BLOCK2, findOption } from '../codec/options.ts';
+import type { ResponseMessage } from './exchange.ts';
 import type { Transfer, TransferResult } from './transfer.ts';
 
 export interface NotificationReaderContext {
@@ -19,7 +19,7 @@ export interface NotificationReaderContext {
 export class NotificationReader {
   readonly #context: NotificationReaderContext;
   #reading: AbortController | undefined;
-  #next: CoapMessage | undefined;
+  #next: ResponseMessage | undefined;
 
   constructor(context: NotificationReaderContext) {
     this.#context = context;
@@ -30,7 +30,7 @@ export class NotificationReader {
   }
 
   /** `asked` is what is known of the exchange when the message answers a request. */
-  take(message: CoapMessage, asked = { rttMs: 0, retransmissions: 0 }): void {
+  take(message: ResponseMessage, asked = { rttMs: 0, retransmissions: 0 }): void {
     if (hasMoreBlocks(message)) {
       if (this.#reading === undefined) void this.#read(message);
       else this.#next = message;
@@ -47,7 +47,7 @@ export class NotificationReader {
     this.#reading = undefined;
   }
 
-  async #read(first: CoapMessage): Promise<void> {
+  async #read(first: ResponseMessage): Promise<void> {
     const reading = new AbortController();
     this.#reading = reading;
     let result: TransferResult | undefined;
@@ -67,10 +67,10 @@ export class NotificationReader {
   }
 }
 
-function hasMoreBlocks(message: CoapMessage): boolean {
+function hasMoreBlocks(message: ResponseMessage): boolean {
   const value = findOption(message.options, BLOCK2);
   if (value === undefined) return false;
-  const block = decodeBlock(value);
+  const block = decodeBlock(value, BERT_SZX);
   // A block option that cannot be read goes the long way too, where it becomes an error with a name.
   return block === undefined || block.more || block.number > 0;
 }

@@ -3,29 +3,37 @@ import { codeOf, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { addressText } from '../address.ts';
-import { mayPass } from './client.ts';
-import type { CoapClient } from './client.ts';
-import type { CoapMessage } from '../codec/codec.ts';
-import { METHOD_CODES, NOT_FOUND, VALID, codeClass, codeName, codeText, isSuccess } from '../codec/codes.ts';
+import type { PeerAddress } from '../address.ts';
+import type { Carrier, Sending, SendingWatcher } from '../carrier.ts';
+import {
+  METHOD_CODES,
+  NOT_FOUND,
+  UNAUTHORIZED,
+  VALID,
+  codeClass,
+  codeName,
+  codeText,
+  isSuccess,
+} from '../codec/codes.ts';
+import { ACCEPT, ECHO, MAX_AGE, OBSERVE, findOption, findUint, uintOption } from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import { cancelled, coapError } from '../errors.ts';
+import { tokenKey } from '../messages/peer.ts';
+import type { TokenOwner } from '../messages/peer.ts';
+import type { HostResolver } from '../resolve.ts';
+import type { Carriers, Target } from './carriers.ts';
+import { mayPass } from './client.ts';
+import type { CoapClient } from './client.ts';
 import { exchange } from './exchange.ts';
-import type { ExchangeContext, ExchangeRequest } from './exchange.ts';
+import type { ExchangeContext, ExchangeRequest, ResponseMessage } from './exchange.ts';
 import { NotificationOrder } from './freshness.ts';
 import { NotificationReader } from './notification-reader.ts';
 import type { ObservationState, ObservePolicy } from './observe-policy.ts';
-import { ACCEPT, MAX_AGE, OBSERVE, findUint, uintOption } from '../codec/options.ts';
-import type { CoapOption } from '../codec/options.ts';
-import { tokenKey } from '../messages/peer.ts';
-import type { Peer, TokenOwner } from '../messages/peer.ts';
-import { resolvePeer } from '../resolve.ts';
-import type { HostResolver } from '../resolve.ts';
 import { DEFAULT_MAX_AGE_S, toResponse } from './response.ts';
 import type { CoapResponse } from './response.ts';
+import type { Trace } from './trace.ts';
 import type { Transfer, TransferResult } from './transfer.ts';
-import type { Transmission, TransmissionWatcher } from '../messages/transmission.ts';
-import { uriOptions } from '../uri.ts';
-import type { CoapUri } from '../uri.ts';
 
 export interface ObserveHandlers {
   /** The first answer and every newer notification, whole, in order. Older ones that come late are left out. */
@@ -39,8 +47,10 @@ export interface ObservationContext extends ExchangeContext {
   wheel: TimerWheel;
   log: Log;
   client: CoapClient;
-  resolver: HostResolver;
+  carriers: Carriers;
   policy: ObservePolicy;
+  /** Tokens that observations use, so that one that comes from elsewhere is known. */
+  tokens: Map<string, Observation>;
   /** From 0 to 1. */
   fraction(): number;
   /** Called once when it has ended. */
@@ -49,11 +59,17 @@ export interface ObservationContext extends ExchangeContext {
 
 type Asked = Pick<TransferResult, 'rttMs' | 'retransmissions'>;
 
-/** One observed resource (RFC 7641), kept alive until it is cancelled or the server refuses it. */
-export class Observation implements TokenOwner, TransmissionWatcher {
+/**
+ * One observed resource (RFC 7641, over reliable transports as in RFC 8323 appendix A), kept alive until it is cancelled
+ * or the server refuses it. Each registration looks the server up anew, so that it is found at another address or
+ * behind another connection.
+ */
+export class Observation implements TokenOwner, SendingWatcher {
   readonly uri: string;
   readonly #context: ObservationContext;
-  readonly #target: CoapUri;
+  readonly #target: Target;
+  readonly #trace: Trace | undefined;
+  readonly #resolver: HostResolver | undefined;
   readonly #handlers: ObserveHandlers;
   readonly #options: CoapOption[];
   readonly #stop = new AbortController();
@@ -68,10 +84,16 @@ export class Observation implements TokenOwner, TransmissionWatcher {
   #problemCode: string | null = null;
 
   #order = new NotificationOrder();
-  #peer: Peer | undefined;
+  #carrier: Carrier | undefined;
   #token: Uint8Array = new Uint8Array(0);
   /** The GET that registers, until it is answered. */
-  #registration: Transmission | undefined;
+  #registration: Sending | undefined;
+  /** A way is being looked for. */
+  #registering = false;
+  /** What the server wants to see again before it believes us (RFC 9175 §2.3). */
+  #echo: Uint8Array | undefined;
+  /** Such wishes since the last success. */
+  #echoes = 0;
   /** The server once accepted it: later refusals to add us are taken for passing ones. */
   #accepted = false;
   #failures = 0;
@@ -83,16 +105,19 @@ export class Observation implements TokenOwner, TransmissionWatcher {
 
   constructor(
     context: ObservationContext,
-    target: CoapUri,
-    accept: number | undefined,
+    target: Target,
+    options: { accept?: number | undefined; resolver?: HostResolver | undefined },
     handlers: ObserveHandlers,
+    trace?: Trace,
   ) {
-    this.uri = target.uri;
+    this.uri = target.uri.uri;
     this.#context = context;
     this.#target = target;
     this.#handlers = handlers;
-    this.#options = uriOptions(target);
-    if (accept !== undefined) this.#options.push(uintOption(ACCEPT, accept));
+    this.#trace = trace;
+    this.#options = [...target.options];
+    this.#resolver = options.resolver;
+    if (options.accept !== undefined) this.#options.push(uintOption(ACCEPT, options.accept));
     this.#sinceMs = context.clock.now();
     this.#staleDue = new Deadline(context.wheel, () => this.#onStale());
     this.#retryDue = new Deadline(context.wheel, () => void this.#register());
@@ -130,7 +155,8 @@ export class Observation implements TokenOwner, TransmissionWatcher {
 
   /** Called once by the endpoint. */
   start(): void {
-    void this.#register();
+    // Handlers are not called before the caller has it.
+    queueMicrotask(() => void this.#register());
   }
 
   /**
@@ -143,30 +169,43 @@ export class Observation implements TokenOwner, TransmissionWatcher {
       this.stop();
       return;
     }
-    const peer = this.#end(cancelled());
-    if (peer === undefined) return;
+    const carrier = this.#end(cancelled());
+    if (carrier === undefined) return;
     try {
-      await exchange(this.#context, peer, this.#deregistration(true));
+      await exchange(this.#context, carrier, this.#deregistration(true), undefined, this.#trace);
     } catch (error) {
       this.#context.log.debug('a cancelled observation was not confirmed', { uri: this.uri, error });
+    } finally {
+      this.#trace?.close();
     }
   }
 
   /** Ends it at once, for when the endpoint stops: the server is told with one NON that nobody waits for. */
   stop(): void {
-    const peer = this.#end(cancelled());
-    if (peer === undefined) return;
+    const carrier = this.#end(cancelled());
     try {
-      this.#context.layer.outbox.sendUnawaited(peer, this.#deregistration(false));
+      carrier?.sendUnawaited(this.#deregistration(false));
     } catch (error) {
       this.#context.log.debug('an observation could not be cancelled', { uri: this.uri, error });
     }
+    this.#trace?.close();
+  }
+
+  /**
+   * A notification with our token came from another address of the same kind: the server has moved, or somebody knows
+   * the token who should not. It was not taken; who answers a new registration is the server.
+   */
+  onStray(from: PeerAddress): void {
+    if (this.#state !== 'active' || this.#registration !== undefined || this.#registering) return;
+    const why = `A notification came from ${addressText(from)}, which is not the server's address.`;
+    this.#change('stale', coapError('coap.unreachable', why));
+    void this.#register();
   }
 
   #deregistration(confirmable: boolean): ExchangeRequest & { token: Uint8Array } {
     return {
       code: METHOD_CODES.GET,
-      options: [...this.#options, uintOption(OBSERVE, 1)],
+      options: this.#requestOptions(1),
       payload: new Uint8Array(0),
       confirmable,
       maxRetransmit: 1,
@@ -174,54 +213,76 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     };
   }
 
+  #requestOptions(observe: 0 | 1): CoapOption[] {
+    const options = [...this.#options, uintOption(OBSERVE, observe)];
+    if (this.#echo !== undefined) options.push({ number: ECHO, value: this.#echo });
+    return options;
+  }
+
   // --- registering ---
 
   async #register(): Promise<void> {
     this.#retryDue.clear();
+    this.#staleDue.clear();
+    if (this.#registering || this.#ended) return;
+    this.#registering = true;
     try {
-      const address = await resolvePeer(this.#target, this.#context.resolver, this.#stop.signal);
-      if (this.#state === 'ended') return;
-      this.#settleOn(this.#context.layer.peer(address));
+      const { carriers } = this.#context;
+      const carrier =
+        carriers.now(this.#target) ??
+        (await carriers.reach(this.#target.uri, this.#stop.signal, this.#resolver));
+      if (this.#ended) return;
+      this.#settleOn(carrier);
       this.#endRegistration();
       this.#context.counters.requests++;
-      this.#registration = this.#context.layer.outbox.send(
-        this.#peer!,
+      this.#registration = carrier.send(
         {
           confirmable: true,
           code: METHOD_CODES.GET,
           token: this.#token,
-          options: [...this.#options, uintOption(OBSERVE, 0)],
+          options: this.#requestOptions(0),
           payload: new Uint8Array(0),
           maxRetransmit: this.#context.policy.maxRetransmit,
         },
         this,
       );
     } catch (error) {
-      if (this.#state === 'ended') return;
+      if (this.#ended) return;
       if (mayPass(error)) this.#retry(error);
-      else this.#end(error);
+      else this.#finish(error);
+    } finally {
+      this.#registering = false;
     }
+    if (this.#registration?.state === 'sent') this.sent();
   }
 
-  /** The same token towards the same server for as long as it lives (§3.3.1); another server gets another one. */
-  #settleOn(peer: Peer): void {
-    if (this.#peer === peer) return;
-    this.#forgetPeer();
-    this.#peer = peer;
-    this.#token = this.#context.layer.freshToken(peer);
-    peer.tokens.set(tokenKey(this.#token), this);
+  /** The same token towards the same server for as long as it lives (§3.3.1); another way to it gets another one. */
+  #settleOn(carrier: Carrier): void {
+    if (this.#carrier === carrier && !carrier.closed) return;
+    this.#forgetCarrier();
+    this.#carrier = carrier;
+    this.#token = carrier.freshToken();
+    carrier.own(this.#token, this);
+    this.#context.tokens.set(tokenKey(this.#token), this);
+    this.#trace?.follow(carrier, this.#token);
   }
 
-  #forgetPeer(): void {
-    const key = tokenKey(this.#token);
-    if (this.#peer?.tokens.get(key) === this) this.#peer.tokens.delete(key);
-    this.#peer = undefined;
+  #forgetCarrier(): void {
+    if (this.#carrier === undefined) return;
+    this.#carrier.disown(this.#token, this);
+    this.#context.tokens.delete(tokenKey(this.#token));
+    this.#carrier = undefined;
   }
 
   #endRegistration(): void {
     this.#responseDue.clear();
-    if (this.#registration !== undefined) this.#context.layer.outbox.release(this.#registration);
+    this.#registration?.release();
     this.#registration = undefined;
+  }
+
+  sent(): void {
+    // A CON is watched by its retransmissions; nothing else watches what went over a connection.
+    if (this.#carrier?.reliable === true && !this.#responseDue.armed) this.acknowledged();
   }
 
   acknowledged(): void {
@@ -230,6 +291,7 @@ export class Observation implements TokenOwner, TransmissionWatcher {
 
   failed(error: Error): void {
     this.#registration = undefined;
+    this.#silent(error);
     this.#retry(error);
   }
 
@@ -237,9 +299,18 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     this.#retry(error);
   }
 
+  /** Of several addresses of a name, the next registration tries another one. */
+  #silent(error: unknown): void {
+    const carrier = this.#carrier;
+    if (carrier === undefined || carrier.reliable || this.#target.address !== undefined) return;
+    if (codeOf(error) === 'coap.timeout' || codeOf(error) === 'coap.unreachable') {
+      this.#context.carriers.hosts.failed(carrier.address);
+    }
+  }
+
   #onResponseDue(): void {
     this.#context.counters.timeouts++;
-    const where = addressText(this.#peer!.address);
+    const where = addressText(this.#carrier!.address);
     this.#retry(coapError('coap.timeout', `${where} acknowledged the registration but never answered it.`));
   }
 
@@ -266,7 +337,7 @@ export class Observation implements TokenOwner, TransmissionWatcher {
 
   // --- notifications ---
 
-  onResponse(message: CoapMessage): void {
+  onResponse(message: ResponseMessage): void {
     if (this.#state === 'ended') return;
     const nowMs = this.#context.clock.monotonic();
     // While a registration is under way any answer is taken for its answer, whatever its number: a server that was
@@ -274,11 +345,13 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     const registration = this.#registration;
     const answers = registration !== undefined && registration.state !== 'waiting';
     if (!isSuccess(message.code)) {
+      if (answers && this.#answersEcho(message)) return;
       this.#refused(message);
       return;
     }
     const value = findUint(message.options, OBSERVE);
-    if (value !== undefined) {
+    // Over a connection everything comes in order, and the value says nothing (RFC 8323 appendix A.1).
+    if (value !== undefined && this.#carrier?.reliable !== true) {
       if (answers) this.#order.restart(value, nowMs);
       else if (!this.#order.accept(value, nowMs)) {
         this.#context.counters.reordered++;
@@ -297,6 +370,7 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     }
     this.#accepted = true;
     this.#failures = 0;
+    this.#echoes = 0;
     this.#retryDue.clear();
     const { staleGraceMinMs, staleGraceMaxMs, refreshMs } = this.#context.policy;
     const graceMs = staleGraceMinMs + this.#context.fraction() * (staleGraceMaxMs - staleGraceMinMs);
@@ -315,24 +389,35 @@ export class Observation implements TokenOwner, TransmissionWatcher {
       payload: new Uint8Array(0),
       confirmable: true,
     };
-    return this.#context.client.transfer(this.#peer!.address, request, signal);
+    return this.#context.client.transfer(this.#carrier!, request, { signal, trace: this.#trace });
+  }
+
+  /** RFC 9175 §2.3: registers again with the value that the server gave, once. */
+  #answersEcho(message: ResponseMessage): boolean {
+    const echo = message.code === UNAUTHORIZED ? findOption(message.options, ECHO) : undefined;
+    if (echo === undefined || this.#echoes > 0) return false;
+    this.#echoes++;
+    this.#echo = echo.slice();
+    this.#endRegistration();
+    void this.#register();
+    return true;
   }
 
   /**
    * §3.2: a 4.xx or 5.xx is the last notification. A server that goes down in good order says 4.04 to its observers,
    * and one in trouble 5.xx: once accepted, we ask again with back-off until it is back. Any other refusal is final.
    */
-  #refused(message: CoapMessage): void {
+  #refused(message: ResponseMessage): void {
     const text = new TextDecoder().decode(message.payload.subarray(0, 200));
     const why = `${codeText(message.code)} ${codeName(message.code)}${text === '' ? '' : ` (${text})`}`;
     const error = coapError('coap.refused', `The server ended the observation: ${why}.`);
     const mayComeBack = message.code === NOT_FOUND || codeClass(message.code) === 5;
     if (this.#accepted && mayComeBack) this.#retry(error);
-    else this.#end(error);
+    else this.#finish(error);
   }
 
   /** A success without Observe: this representation is good, but no other will follow. */
-  #notObserved(message: CoapMessage, asked: Asked): void {
+  #notObserved(message: ResponseMessage, asked: Asked): void {
     // Once accepted, the server's list of observers is full or lost: it may take us again.
     if (this.#accepted) {
       this.#reader.take(message, asked);
@@ -346,16 +431,16 @@ export class Observation implements TokenOwner, TransmissionWatcher {
   }
 
   #deliver(result: TransferResult): void {
-    if (this.#state === 'ended' || this.#peer === undefined) return;
+    if (this.#state === 'ended' || this.#carrier === undefined) return;
     this.#notifications++;
     this.#context.counters.notifications++;
-    const response = toResponse(this.uri, this.#peer.address, result);
+    const response = toResponse(this.uri, this.#carrier, result);
     this.#tell(() => this.#handlers.notification(response));
-    if (this.#lastWords !== undefined) this.#end(this.#lastWords);
+    if (this.#lastWords !== undefined) this.#finish(this.#lastWords);
   }
 
   #unread(error: unknown): void {
-    if (this.#lastWords !== undefined) this.#end(this.#lastWords);
+    if (this.#lastWords !== undefined) this.#finish(this.#lastWords);
     else this.#retry(error);
   }
 
@@ -380,18 +465,27 @@ export class Observation implements TokenOwner, TransmissionWatcher {
     }
   }
 
-  /** The peer that may still have us in its list, or undefined when it has not or all was over already. */
-  #end(problem: unknown): Peer | undefined {
-    if (this.#state === 'ended') return undefined;
-    const peer = this.#peer;
+  get #ended(): boolean {
+    return this.#state === 'ended';
+  }
+
+  #finish(problem: unknown): void {
+    this.#end(problem);
+    this.#trace?.close();
+  }
+
+  /** The way to the server that may still have us in its list, or undefined when it has not or all was over already. */
+  #end(problem: unknown): Carrier | undefined {
+    if (this.#ended) return undefined;
+    const carrier = this.#carrier;
     this.#stop.abort();
     this.#reader.stop();
     this.#staleDue.clear();
     this.#retryDue.clear();
     this.#endRegistration();
-    this.#forgetPeer();
+    this.#forgetCarrier();
     this.#change('ended', problem);
     this.#context.ended(this);
-    return peer;
+    return carrier?.closed === true ? undefined : carrier;
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
 import { Transfer } from './transfer.ts';
-import type { TransferRequest } from './transfer.ts';
+import type { TransferContext, TransferRequest } from './transfer.ts';
 
 interface Reply {
   code: number;
@@ -39,7 +39,14 @@ function blockOf(request: { options: CoapOption[] }, number: number): Block | un
   return value === undefined ? undefined : decodeBlock(value);
 }
 
-function transferWith(script: Script, request: TransferRequest, maxBodyBytes = 16 * 1024 * 1024) {
+const UDP = { reliable: false, maxMessageBytes: 1_152, largestSzx: 6 };
+
+function transferWith(
+  script: Script,
+  request: TransferRequest,
+  maxBodyBytes = 16 * 1024 * 1024,
+  carrier: TransferContext['carrier'] = UDP,
+) {
   const requests: ExchangeRequest[] = [];
   const exchange = (one: ExchangeRequest) => {
     const reply = script(one, requests.length);
@@ -48,7 +55,7 @@ function transferWith(script: Script, request: TransferRequest, maxBodyBytes = 1
     return Promise.resolve({ message, rttMs: 5 + requests.length, retransmissions: 1 });
   };
   const transfer = new Transfer(
-    { exchange, randomBytes: (count) => body(count, requests.length), maxBodyBytes },
+    { exchange, carrier, randomBytes: (count) => body(count, requests.length), maxBodyBytes },
     request,
   );
   return { transfer, requests };

@@ -2,12 +2,12 @@
 import { contentFormatName } from './content-formats.ts';
 import { ACCEPT, CONTENT_FORMAT, decodeUint, optionDefinition, optionName } from './options.ts';
 import type { CoapOption } from './options.ts';
-import { decodeBlock } from './block.ts';
+import { BERT_SZX, decodeBlock } from './block.ts';
 
 export interface OptionView {
   number: number;
   name: string;
-  /** Text, a number, `3/1/1024` for a block (number/more/bytes), or hex for opaque and unknown ones. */
+  /** Text, a number, `3/1/1024` or `3/1/BERT` for a block (number/more/bytes), or hex for opaque and unknown ones. */
   value: string;
 }
 
@@ -35,8 +35,9 @@ function optionText({ number, value }: CoapOption): string {
       return name === null ? String(plain) : `${plain} (${name})`;
     }
     case 'block': {
-      const block = decodeBlock(value);
-      return block === undefined ? hex(value) : `${block.number}/${block.more ? 1 : 0}/${block.bytes}`;
+      const block = decodeBlock(value, BERT_SZX);
+      if (block === undefined) return hex(value);
+      return `${block.number}/${block.more ? 1 : 0}/${block.szx === BERT_SZX ? 'BERT' : block.bytes}`;
     }
   }
 }

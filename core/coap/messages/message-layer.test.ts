@@ -317,7 +317,7 @@ describe('as a client', () => {
     expect(device.received[0]!.bytes.length).toBe(4);
     await pass(100);
     device.send({ type: RST, code: 0, messageId: device.last().messageId }, STATION);
-    expect(await pinged).toEqual({ rttMs: 100 });
+    expect(await pinged).toMatchObject({ rttMs: 100, transport: 'udp' });
   });
 
   test('addresses that are not one device, and names that are none', async () => {

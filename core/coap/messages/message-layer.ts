@@ -40,6 +40,8 @@ export interface MessageLayerContext {
   /** Who a peer proved to be; nobody unless given. */
   identityOf?: (peer: PeerAddress) => string | null;
   serve: RequestSink;
+  /** A response that nobody waits for at that address, unless it was an ACK. Whoever owns its token may want to know. */
+  stray?: (token: Uint8Array, from: PeerAddress) => void;
 }
 
 const SWEEP_MS = 15_000;
@@ -273,6 +275,7 @@ export class MessageLayer {
       if (message.type === CON || findOption(message.options, OBSERVE) !== undefined) {
         this.#wire.reset(from, message.messageId);
       }
+      this.#context.stray?.(message.token, from);
       return;
     }
     const remembered = this.#duplicates.remember(message, peer, print);
