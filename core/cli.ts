@@ -6,9 +6,11 @@ import { VERSION } from './version.ts';
 const HELP = `Fieldstation ${VERSION}
 
   serve  [--data DIR] [--mqtt HOST:PORT] [--coap HOST:PORT] [--http HOST:PORT]
+         [--coap-tcp HOST:PORT] [--coap-ws HOST:PORT]
          [--mqtt-anonymous] [--no-record] [--profile conformance]
          runs the station; one line of JSON on stdout when it is ready, logs on stderr; Ctrl+C stops it
          defaults: 127.0.0.1:1883, 127.0.0.1:5683, 127.0.0.1:8080; port 0 takes any free one
+         --coap-tcp, --coap-ws  serve CoAP over TCP and over WebSockets too; with TLS: in the console's settings
          --mqtt-anonymous  lets anyone in where --mqtt is open to the network and there are no users
          --no-record       the broker alone: nothing is decoded, shown or kept, sessions live in memory
          --profile conformance  what an MQTT conformance suite expects (docs/mqtt-conformance.md)

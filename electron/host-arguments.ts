@@ -1,5 +1,13 @@
 /** The flags of `serve` that the desktop passes on to its host process. */
-const PASSED_ON: readonly string[] = ['--data', '--mqtt', '--coap', '--http', '--profile'];
+const PASSED_ON: readonly string[] = [
+  '--data',
+  '--mqtt',
+  '--coap',
+  '--coap-tcp',
+  '--coap-ws',
+  '--http',
+  '--profile',
+];
 /** Those without a value. */
 const SWITCHES: readonly string[] = ['--mqtt-anonymous', '--no-record'];
 

@@ -1,14 +1,21 @@
 import { parseArgs } from 'node:util';
 import { CodedError, messageOf } from '../base/errors.ts';
 import { defaultDataFolder } from '../station/data-folder.ts';
-import { DEFAULT_COAP, DEFAULT_HTTP, DEFAULT_MQTT, parseHostPort } from '../station/options.ts';
+import {
+  DEFAULT_COAP,
+  DEFAULT_COAP_WS,
+  DEFAULT_HTTP,
+  DEFAULT_MQTT,
+  parseHostPort,
+} from '../station/options.ts';
 import type { HostPort, StationOptions } from '../station/options.ts';
 
+const NAMES = ['data', 'mqtt', 'coap', 'coap-tcp', 'coap-ws', 'http', 'profile'];
 const SWITCHES = ['no-record', 'mqtt-anonymous'];
 
 /** The flags of `serve`, shared by the command line and the desktop's host process. @throws CodedError `options.*` */
 export function parseServeArguments(args: string[]): StationOptions {
-  const { values, switches, words } = flags(args, ['data', 'mqtt', 'coap', 'http', 'profile'], SWITCHES);
+  const { values, switches, words } = flags(args, NAMES, SWITCHES);
   if (words.length > 0) {
     throw new CodedError(
       'options.unknown_word',
@@ -21,6 +28,8 @@ export function parseServeArguments(args: string[]): StationOptions {
     dataFolder: values['data'] ?? defaultDataFolder(),
     mqtt: address('mqtt', DEFAULT_MQTT),
     coap: address('coap', DEFAULT_COAP),
+    coapTcp: values['coap-tcp'] === undefined ? null : address('coap-tcp', DEFAULT_COAP),
+    coapWs: values['coap-ws'] === undefined ? null : address('coap-ws', DEFAULT_COAP_WS),
     http: address('http', DEFAULT_HTTP),
     record: !switches.has('no-record'),
     mqttAnonymous: switches.has('mqtt-anonymous'),

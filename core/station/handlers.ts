@@ -85,7 +85,7 @@ export function createHandlers(parts: HandlerParts): Handlers {
       devices: ({ columns = false }, dirty) => registry.openFeed(dirty, { columns }),
       topics: (params, dirty) => topics.openFeed(params, dirty),
       readings: ({ series }, dirty) => hub.openFeed(seriesIdsOf(series), dirty),
-      ...coapFeeds(parts),
+      ...coapFeeds(parts, status.changed),
       clients: (_params, dirty) => clientsFeed(brokerDesk, status.changed, dirty),
       listeners: (_params, dirty) =>
         wholeFeed(

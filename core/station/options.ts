@@ -10,6 +10,9 @@ export interface StationOptions {
   dataFolder: string;
   mqtt: HostPort;
   coap: HostPort;
+  /** CoAP over TCP and over WebSockets (RFC 8323), only where asked for. */
+  coapTcp?: HostPort | null;
+  coapWs?: HostPort | null;
   http: HostPort;
   /** False: the broker runs alone, nothing of what passes through it is decoded, shown or kept (`--no-record`). */
   record: boolean;
@@ -21,6 +24,8 @@ export interface StationOptions {
 
 export const DEFAULT_MQTT: HostPort = { host: '127.0.0.1', port: 1883 };
 export const DEFAULT_COAP: HostPort = { host: '127.0.0.1', port: 5683 };
+/** 80 and 443 are for web servers; nobody else holds this one. */
+export const DEFAULT_COAP_WS: HostPort = { host: '127.0.0.1', port: 8_683 };
 export const DEFAULT_HTTP: HostPort = { host: '127.0.0.1', port: 8080 };
 
 /**

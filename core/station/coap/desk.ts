@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts';
 import type { CoapResponse } from '../../coap/client/response.ts';
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import { parseCoapUri } from '../../coap/uri.ts';
-import type { CoapDiscovery, CoapResource, CoapResponseView } from '../../contract/coap.ts';
+import type { CoapDiscovery, CoapLink, CoapResource, CoapResponseView } from '../../contract/coap.ts';
 import type { DeviceRegistry } from '../../devices/registry.ts';
 import type { CoapResourceRecord } from '../../store/types.ts';
 import type { Intake } from '../intake.ts';
@@ -94,12 +94,18 @@ export class CoapDesk {
     const added = links.filter((link) => this.#table.get(link.uri) === undefined);
     this.#table.mustFit(added.length - gone.length);
     for (const entry of gone) this.#table.remove(entry);
+    this.listed(links);
+    return { authority, deviceId, links };
+  }
+
+  /** Resources that a list tells of, be it the server's own or a directory's. @throws `coap.too_many_resources` */
+  listed(links: readonly CoapLink[]): void {
+    this.#table.mustFit(links.filter((link) => this.#table.get(link.uri) === undefined).length);
     for (const link of links) {
       const entry = this.#table.ensure(link.uri);
       entry.view = { ...entry.view, attributes: link.attributes, observable: link.observable };
       this.#table.keep(entry);
     }
-    return { authority, deviceId, links };
   }
 
   /** @throws CodedError as the CoAP client does */

@@ -1,0 +1,138 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Unsubscribe } from '../../base/events.ts';
+import type { Log } from '../../base/log.ts';
+import { Directory } from '../../coap/directory/directory.ts';
+import { mountDirectory } from '../../coap/directory/resources.ts';
+import { CoapEndpoint } from '../../coap/endpoint.ts';
+import { secureRandom } from '../../coap/random.ts';
+import { CoapServer } from '../../coap/server/coap-server.ts';
+import type { DeviceRegistry } from '../../devices/registry.ts';
+import type { SavedCoapRequest } from '../../contract/coap-browser.ts';
+import type { TopicTree } from '../../devices/topic-tree.ts';
+import type { Record } from '../../store/record.ts';
+import type { BrokerParts } from '../broker-parts.ts';
+import { ServerChanges } from '../coap-server/changes.ts';
+import { CoapListeners } from '../coap-server/listeners.ts';
+import { ServerSettings } from '../coap-server/settings.ts';
+import { mountResources, openTo } from '../coap-server/station-server.ts';
+import { CoapProxy } from '../coap-proxy.ts';
+import type { Intake } from '../intake.ts';
+import type { StationOptions } from '../options.ts';
+import type { SavedList } from '../saved-list.ts';
+import { CoapDesk } from './desk.ts';
+import { DirectoryDesk } from './directory-desk.ts';
+import { ExchangeBook } from './exchange-book.ts';
+import { fixedListeners, listensBeyond } from './fixed-listeners.ts';
+import { NumberPreview } from './number-preview.ts';
+import { savedRequests } from './saved-requests.ts';
+import { ScanDesk } from './scan-desk.ts';
+
+export interface CoapParts {
+  endpoint: CoapEndpoint;
+  desk: CoapDesk;
+  exchanges: ExchangeBook;
+  preview: NumberPreview;
+  requests: SavedList<SavedCoapRequest>;
+  server: CoapServer;
+  serverSettings: ServerSettings;
+  coapListeners: CoapListeners;
+  changes: ServerChanges;
+  directory: Directory;
+  directoryDesk: DirectoryDesk;
+  scanDesk: ScanDesk;
+  proxy: CoapProxy;
+  /** What they hear of each other; ended by `stopCoap`. */
+  coapWires: Unsubscribe[];
+}
+
+/** Everything CoAP: the endpoint that asks and answers, what it serves, what is known of others. */
+export function createCoapParts(parts: {
+  options: StationOptions;
+  record: Record;
+  registry: DeviceRegistry;
+  topics: TopicTree;
+  intake: Intake;
+  broker: BrokerParts;
+  clock: Clock;
+  logFor: (part: string) => Log;
+}): CoapParts {
+  const { options, record, registry, topics, intake, broker, clock, logFor } = parts;
+  const folder = options.dataFolder;
+  const log = logFor('coap');
+  const { mqttAccess, certificates, brokerDesk } = broker;
+  const serverSettings = new ServerSettings(folder, log);
+  const endpoint = new CoapEndpoint({
+    clock,
+    log,
+    serve: (request) => server.sink(request),
+    tlsFor: () => ({ ca: certificates.authorities() }),
+    groups: { interfaces: listensBeyond(options.coap) ? 'all' : 'none' },
+  });
+  const server = new CoapServer({
+    clock,
+    log,
+    wheel: endpoint.wheel,
+    random: secureRandom(),
+    allow: openTo(serverSettings),
+  });
+
+  const exchanges = new ExchangeBook(clock);
+  const desk = new CoapDesk({ endpoint, registry, intake, exchanges, store: record, clock, log });
+  desk.load(record.catalog.resources);
+
+  const directory = new Directory({ clock, random: secureRandom() });
+  const directoryDesk = new DirectoryDesk({ directory, desk, registry, store: record, log });
+  directoryDesk.load(record.catalog.registrations);
+  const fetchLinks = (uri: string, signal: AbortSignal) => endpoint.discover(uri, { signal });
+
+  const changes = new ServerChanges({ server, registry, broker: broker.broker, clock });
+  mountResources({
+    server,
+    registry,
+    topics,
+    changes,
+    namesDevices: () => serverSettings.allows('read') || !listensBeyond(options.coap),
+    messages: {
+      may: (action, topic) => mqttAccess.authorize({ clientId: 'coap', username: null, action, topic }),
+      publish: async ({ topic, payload, retain }) => {
+        brokerDesk.publish({ topic, payload, retain, qos: 1, properties: {} });
+        await record.settled();
+      },
+    },
+  });
+
+  return {
+    ...{ endpoint, desk, exchanges, server, serverSettings, changes, directory, directoryDesk },
+    preview: new NumberPreview(),
+    requests: savedRequests(folder, log),
+    coapListeners: new CoapListeners({
+      open: (config, tls) => endpoint.listenReliable({ ...config, ...(tls === undefined ? {} : { tls }) }),
+      settings: serverSettings,
+      certificates,
+      fixed: fixedListeners(options),
+      log,
+    }),
+    scanDesk: new ScanDesk({ endpoint, desk, registry, clock, log }),
+    proxy: new CoapProxy({ endpoint, folder, log }),
+    coapWires: [mountDirectory(server, directory, { clock, fetchLinks })],
+  };
+}
+
+/** Observations start and listeners of reliable transports open, once the UDP port is (or is not) there. */
+export async function startCoap({ desk, coapListeners }: CoapParts): Promise<void> {
+  await coapListeners.start();
+  desk.resume();
+}
+
+export async function stopCoap(parts: CoapParts): Promise<void> {
+  const { desk, coapListeners, changes, server, directory, directoryDesk, scanDesk, proxy } = parts;
+  scanDesk.stop();
+  proxy.stop();
+  desk.stop();
+  changes.stop();
+  server.stop();
+  for (const end of parts.coapWires) end();
+  directoryDesk.stop();
+  directory.stop();
+  await coapListeners.stop();
+}
