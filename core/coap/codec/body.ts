@@ -24,6 +24,11 @@ export class Body {
     this.length = end;
   }
 
+  /** A view on what is there already; good until more is appended. */
+  part(from: number, to: number): Uint8Array {
+    return this.#bytes.subarray(from, Math.min(to, this.length));
+  }
+
   bytes(): Uint8Array {
     return this.#bytes.length === this.length ? this.#bytes : this.#bytes.slice(0, this.length);
   }

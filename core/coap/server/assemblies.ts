@@ -80,7 +80,7 @@ export class Assemblies {
     const known = this.#open.get(key);
     if (known === undefined && block.number !== 0) return { outcome: 'incomplete' };
     if (known !== undefined && offset !== known.body.length) {
-      const came = end <= known.body.length && sameBytes(known.body.bytes().subarray(offset, end), payload);
+      const came = end <= known.body.length && sameBytes(known.body.part(offset, end), payload);
       if (!came || !block.more) return { outcome: 'incomplete' };
       known.deadline.set(this.#limits.assemblyTimeoutMs);
       return next;

@@ -40,10 +40,14 @@ export class Handling {
     return this.#underWay.size;
   }
 
+  hasRoom(peerKey: string): boolean {
+    const { underWay, underWayPerPeer } = this.#limits;
+    return this.#underWay.size < underWay && (this.#perPeer.get(peerKey) ?? 0) < underWayPerPeer;
+  }
+
   /** Calls `done` exactly once, before it returns where the resource answers at once; not after `stop`. */
   run(resource: Resource, served: Served, done: (answer: ServedAnswer) => void): void {
-    const { underWay, underWayPerPeer } = this.#limits;
-    if (this.#underWay.size >= underWay || (this.#perPeer.get(served.peerKey) ?? 0) >= underWayPerPeer) {
+    if (!this.hasRoom(served.peerKey)) {
       this.#counters.overloaded++;
       done({ code: SERVICE_UNAVAILABLE, maxAgeSeconds: RETRY_SECONDS });
       return;
@@ -100,7 +104,11 @@ export class Handling {
     const left = (this.#perPeer.get(peerKey) ?? 1) - 1;
     if (left === 0) this.#perPeer.delete(peerKey);
     else this.#perPeer.set(peerKey, left);
-    entry.done(answer);
+    try {
+      entry.done(answer);
+    } catch (error) {
+      this.#log.error('a CoAP answer could not be made', { error: messageOf(error) });
+    }
   }
 
   #checked(served: Served, answer: ServedAnswer | undefined): ServedAnswer {

@@ -79,5 +79,5 @@ export class KeptBodies {
 }
 
 function digest(body: Uint8Array): string {
-  return body.length === 0 ? '' : hash('sha256', body, 'latin1');
+  return body.length === 0 ? '' : hash('sha256', body, 'base64');
 }

@@ -68,19 +68,24 @@ export class Served implements ServedRequest {
     this.#controller?.abort();
   }
 
-  /** The same request, to be asked again for a notification; nothing of it is a view on what came in. */
-  again(): Served {
-    const copy = new Served({
+  /** The same request for keeping: nothing of it is a view on what came in. */
+  kept(): Served {
+    return new Served({
       ...this,
       options: this.options.map(({ number, value }) => ({ number, value: value.slice() })),
       payload: this.payload.slice(),
     });
-    copy.observe = true;
-    return copy;
+  }
+
+  /** The same request, made anew for a notification. */
+  anew(): Served {
+    const anew = new Served(this);
+    anew.observe = true;
+    return anew;
   }
 }
 
-/** `reset` where a NON is rejected: RST, silence for multicast. */
+/** `option`: a NON with it is rejected by RST instead (RFC 7252 §5.4.1). */
 export type ReadRequest =
   { ok: true; served: Served } | { ok: false; why: 'option' | 'other'; answer: ServedAnswer };
 
