@@ -3,7 +3,16 @@
  * the address is freed once the browser has taken it.
  */
 export function downloadText(fileName: string, text: string, type = 'application/x-pem-file'): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
+  download(fileName, new Blob([text], { type }));
+}
+
+/** The same for bytes. */
+export function downloadBytes(fileName: string, bytes: Uint8Array, type = 'application/octet-stream'): void {
+  download(fileName, new Blob([Uint8Array.from(bytes)], { type }));
+}
+
+function download(fileName: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
   const link = document.createElement('a');
   link.href = url;
   link.download = fileName;

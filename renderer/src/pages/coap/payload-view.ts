@@ -1,13 +1,17 @@
-/** Bytes written as hex digits with any spacing, or null when that is not what the text is. */
-export function bytesFromHex(text: string): Uint8Array<ArrayBuffer> | null {
-  const digits = text.replace(/\s+/g, '');
-  if (!/^([0-9a-f]{2})*$/i.test(digits)) return null;
-  return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
-}
-
 /** The number a representation consists of, or null: what a small trend could be drawn of. */
 export function numberOf(text: string | null): number | null {
   if (text === null || text.trim() === '') return null;
   const value = Number(text.trim());
   return Number.isFinite(value) ? value : null;
+}
+
+/** Ending of a file that holds a payload of this media type. */
+export function endingOf(mediaType: string | null, isText: boolean): string {
+  const plain = mediaType ?? '';
+  if (/json/.test(plain)) return 'json';
+  if (/cbor/.test(plain)) return 'cbor';
+  if (/xml/.test(plain)) return 'xml';
+  if (/link-format/.test(plain)) return 'link';
+  const image = /^image\/(png|jpeg|gif|webp)/.exec(plain)?.[1];
+  return image ?? (isText ? 'txt' : 'bin');
 }

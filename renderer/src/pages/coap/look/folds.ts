@@ -78,7 +78,7 @@ function foldOf(run: Run, messages: readonly LadderMessage[]): Fold | null {
     sizes.set(block.number, message.step.payloadBytes);
   }
   return {
-    key: `${run.kind} ${messages[head.index]!.step.atMs} ${messages[head.index]!.step.messageId ?? ''}`,
+    key: `${run.kind}-${messages[head.index]!.step.atMs}-${messages[head.index]!.step.messageId ?? ''}`,
     from: head.index,
     to: tail.index - 1,
     kind: run.kind,

@@ -9,6 +9,8 @@ export const NOTE_PX = 28;
 /** Longer than this is not drawn to scale but said. */
 export const GAP_MS = 150;
 const PX_PER_MS = 0.08;
+/** Room over the first row. */
+const TOP_PX = 4;
 
 /** `repeat`: we waited and sent again. `device`: it took its time. `quiet`: nothing was asked. */
 export type GapReason = 'repeat' | 'device' | 'quiet';
@@ -54,7 +56,7 @@ export function planLadder(
   { opened, leftOut, older }: LadderOptions,
 ): LadderPlan {
   const rows: LadderRow[] = [];
-  let y = 0;
+  let y = TOP_PX;
   const put = (row: Loose): void => {
     const height = HEIGHTS[row.kind];
     rows.push({ ...row, y, height } as LadderRow);
@@ -67,20 +69,20 @@ export function planLadder(
     const message = messages[i]!;
     const gap = before === null ? null : gapBetween(before, message);
     if (gap !== null && gap.shown) {
-      put({ kind: 'gap', key: `gap ${i}`, ms: gap.ms, reason: gap.reason, repeat: message.step.repeat });
+      put({ kind: 'gap', key: `gap-${i}`, ms: gap.ms, reason: gap.reason, repeat: message.step.repeat });
     } else if (gap !== null) y += Math.round(gap.ms * PX_PER_MS);
     const fold = folds[nextFold];
     if (fold !== undefined && fold.from === i) {
       nextFold++;
       const open = opened.has(fold.key);
-      put({ kind: 'fold', key: `fold ${fold.key}`, fold, open });
+      put({ kind: 'fold', key: `fold-${fold.key}`, fold, open });
       if (!open) {
         i = fold.to;
         before = messages[i]!;
         continue;
       }
     }
-    put({ kind: 'message', key: `message ${i}`, message });
+    put({ kind: 'message', key: `message-${i}`, message });
     before = message;
   }
   if (leftOut > 0 && !older) put({ kind: 'leftOut', key: 'left-out', count: leftOut, older });

@@ -135,19 +135,26 @@ const TELLING = [
   'Proxy-Uri',
 ];
 
+/** As link attributes call them. */
+const SHORT_NAMES: Record<string, string> = { 'Content-Format': 'ct', 'Location-Path': 'Location' };
+
 export function tellingOptions(step: CoapStep): { name: string; value: string }[] {
   const found: { name: string; value: string }[] = [];
   for (const name of TELLING) {
     const values = step.options.filter((one) => one.name === name).map((one) => one.value);
     if (values.length === 0) continue;
     const joined = name === 'Location-Path' ? `/${values.join('/')}` : values.join(', ');
-    found.push({ name, value: shortValue(name, joined) });
+    found.push({ name: SHORT_NAMES[name] ?? name, value: shortValue(name, joined) });
   }
   return found;
 }
 
 function shortValue(name: string, value: string): string {
-  if (name === 'Content-Format' || name === 'Accept') return /\((.+)\)$/.exec(value)?.[1] ?? value;
+  if (name === 'Content-Format' || name === 'Accept') {
+    const media = /\(([^;)]+)[^)]*\)$/.exec(value)?.[1];
+    return media?.replace(/^(application|text)\//, '') ?? value;
+  }
+  if (name === 'ETag' && value.length > 8) return `${value.slice(0, 6)}…`;
   return value.length > 24 ? `${value.slice(0, 16)}…` : value;
 }
 
@@ -163,6 +170,7 @@ export function shortToken(token: string): string {
 
 /** ms since the first message, as exact as it is of use: `12.4 ms`, `2.341 s`, `3:20.4`, `2:03:20`. */
 export function sinceText(ms: number): string {
+  if (ms === 0) return '0';
   if (ms < 1000) return `${ms.toFixed(1)}\u00a0ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(3)}\u00a0s`;
   const tenths = Math.floor(ms / 100);
