@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { codeOf } from '../../base/errors.ts';
+import { LayerRig, STATION } from '../../../test/support/coap-layer.ts';
+import { HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { encodeMessage } from '../codec/codec.ts';
+import { ACK, CON, CONTENT, NON, RST } from '../codec/codes.ts';
+import { Peer } from './peer.ts';
+import { PeerTable } from './peers.ts';
+
+let rig: LayerRig;
+beforeEach(async () => {
+  rig = await LayerRig.start({
+    limits: { peers: 20 },
+    serve: (request) => request.answer({ code: CONTENT, options: [], payload: textBytes('x') }),
+  });
+});
+afterEach(async () => {
+  await rig.stop();
+  expect(rig.clock.pendingTimers).toBe(0);
+});
+
+const ping = { type: CON, code: 1, options: [], token: Uint8Array.of(1), payload: new Uint8Array(0) };
+
+/** Invented sources: nobody is there to hear the answers. */
+function flood(count: number, first = 0): void {
+  for (let i = first; i < first + count; i++) {
+    const from = { address: `10.9.${i >> 8}.${i & 255}`, port: 5_683, family: 4 } as const;
+    rig.layer.receive(encodeMessage({ ...ping, messageId: i & 0xffff }), from, 'serving');
+  }
+}
+
+test('invented sources cost a bounded table, and shut out neither peers that we talk to nor new ones', async () => {
+  const device = new HandPeer(rig.net, ipv4(7));
+  const carrier = rig.layer.carrier(device.at);
+  const token = carrier.freshToken();
+  const answers: string[] = [];
+  carrier.own(token, {
+    onResponse: (message) => void answers.push(Buffer.from(message.payload).toString()),
+    onBrokenResponse: (error) => void answers.push(codeOf(error)),
+  });
+  flood(5_000);
+  expect(rig.layer.peerCount).toBe(21);
+  device.send({ type: NON, code: CONTENT, messageId: 1, token, payload: textBytes('still here') }, STATION);
+  await rig.net.settle();
+  expect(answers).toEqual(['still here']);
+  for (let last = 50; last < 69; last++) rig.layer.carrier(ipv4(last)).own(token, ownerOf(answers));
+  expect(rig.layer.peerCount).toBe(40);
+  expect(() => rig.layer.carrier(ipv4(99))).toThrow(/20 CoAP peers/);
+  await rig.pass(280_000);
+  expect(rig.layer.peerCount).toBe(20);
+});
+
+const ownerOf = (answers: string[]) => ({
+  onResponse: () => void answers.push('answer'),
+  onBrokenResponse: () => void answers.push('broken'),
+});
+
+test('a stranger that came before outlives those that came once', async () => {
+  const sensor = new HandPeer(rig.net, ipv4(7));
+  const ask = async (messageId: number) => {
+    sensor.send({ ...ping, messageId }, STATION);
+    await rig.net.settle();
+  };
+  await ask(1);
+  await ask(2);
+  flood(30);
+  await ask(2);
+  expect(rig.counters.duplicates).toBe(1);
+});
+
+test('who acknowledges what we sent is no stranger any more', async () => {
+  await rig.stop();
+  rig = await LayerRig.start({ limits: { peers: 2 } });
+  const client = new HandPeer(rig.net, ipv4(7));
+  client.send({ ...ping, messageId: 1 }, STATION);
+  await rig.net.settle();
+  const [request] = rig.requests;
+  request!.answer({ code: CONTENT, options: [], payload: textBytes('0') });
+  const { token } = request!;
+  const message = { confirmable: true, code: CONTENT, token, options: [], payload: textBytes('1') };
+  request!.carrier().send(message, { acknowledged: () => undefined, failed: () => undefined });
+  await rig.net.settle();
+  client.send({ type: ACK, code: 0, messageId: client.last().messageId }, STATION);
+  await rig.net.settle();
+  for (const one of rig.requests) one.answer(null);
+  flood(10);
+  for (const one of rig.requests) one.answer(null);
+  expect(rig.layer.peerCount).toBe(3);
+  client.send({ ...ping, messageId: 1 }, STATION);
+  await rig.net.settle();
+  expect(rig.counters.duplicates).toBe(1);
+});
+
+test('a carrier outlives its peer', async () => {
+  const device = new HandPeer(rig.net, ipv4(7));
+  const carrier = rig.layer.carrier(device.at);
+  await rig.pass(280_000);
+  expect(rig.layer.peerCount).toBe(0);
+  const pinged = carrier.ping();
+  await rig.net.settle();
+  await rig.pass(100);
+  device.send({ type: RST, code: 0, messageId: device.last().messageId }, STATION);
+  expect(await pinged).toEqual({ rttMs: 100 });
+  expect(rig.layer.carrier(device.at)).not.toBe(carrier);
+  rig.layer.stop();
+  expect(await carrier.ping().catch(codeOf)).toBe('coap.not_running');
+});
+
+test('a full table gives up idle peers only', () => {
+  let dropped = 0;
+  const table = new PeerTable({
+    maxPeers: 100,
+    nowMs: () => 0,
+    firstId: () => 0,
+    onDropped: () => dropped++,
+  });
+  const held: Peer[] = [];
+  for (let i = 0; i < 100; i++) {
+    const peer = table.stranger(ipv4(i))!;
+    if (i % 2 === 0) held.push(peer);
+    if (i % 2 === 0) peer.serving++;
+  }
+  for (let i = 100; i < 250; i++) expect(table.stranger(ipv4(i))).toBeInstanceOf(Peer);
+  expect([table.size, dropped]).toEqual([100, 150]);
+  expect(held.every((peer) => table.find(peer.address) === peer)).toBe(true);
+});
