@@ -42,9 +42,17 @@ export type CoapErrorCode =
   | 'coap.forbidden'
   /** A pattern of the proxy's access list that cannot be read; `detail.pattern`. */
   | 'coap.bad_pattern'
+  /** A range of addresses to scan that cannot be read, or is longer than 1,024; `detail.limit`. */
+  | 'coap.bad_range'
+  /** No interface of that name that could be asked. */
+  | 'coap.no_interface'
+  /** One scan at a time. */
+  | 'coap.scan_running'
   | 'listen.port_taken'
   | 'listen.no_such_address'
   | 'listen.not_allowed'
+  /** The server certificate or its key cannot be used. */
+  | 'listen.bad_certificate'
   | 'listen.failed';
 
 export function coapError(

@@ -13,7 +13,7 @@ import { Asking } from './asking.ts';
 import { FRAME_PROBLEM_TEXTS, decodeFramed, encodeFramed } from './codec.ts';
 import type { FrameProblem, Framing, ReliableMessage } from './codec.ts';
 import { tellTap } from './context.ts';
-import type { ReliableContext } from './context.ts';
+import type { ConnectionEvents, ConnectionPlace, ReliableContext } from './context.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
 import { ReliableRequest } from './incoming.ts';
@@ -36,21 +36,6 @@ const SORRY: ServerAnswer = { code: code(5, 0), options: [], payload: NO_BYTES }
 
 /** Connections made by this process: what tells them apart. */
 let made = 0;
-
-export interface ConnectionPlace {
-  role: 'initiator' | 'acceptor';
-  transport: CoapTransport;
-  address: PeerAddress;
-  /** Who the other end proved to be by TLS. */
-  identity: string | null;
-}
-
-export interface ConnectionEvents {
-  /** The other end's CSM is there. */
-  ready(): void;
-  /** Once: `coap.handshake` before `ready`, else `coap.closed`. The pipe may still be saying its last words. */
-  closed(error: CodedError): void;
-}
 
 /**
  * One connection of RFC 8323, whichever end opened it: CSM first, then requests and responses in both directions
@@ -82,6 +67,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   #paused = false;
   #receiving = false;
   #flushSoon = false;
+  #isGone = false;
 
   constructor(context: ReliableContext, pipe: MessagePipe, place: ConnectionPlace, events: ConnectionEvents) {
     const { clock, wheel, limits } = context;
@@ -400,6 +386,15 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   ended(reason: string): void {
     this.#close(reason, 'gone');
     this.#patience.stop();
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#events.gone?.();
+  }
+
+  /** At once, without a word. */
+  destroy(reason: string): void {
+    if (this.#state === 'closed') this.#pipe.destroy();
+    else this.#close(reason, 'destroy');
   }
 
   #close(reason: string, how: 'end' | 'destroy' | 'gone', detail?: Record<string, unknown>): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import type { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { PeerAddress } from '../address.ts';
@@ -131,4 +132,21 @@ export function tellTap(
 ): void {
   const atMs = context.clock.monotonic();
   context.tap()?.({ ...what, transport, peer, atMs, repeat: 0 });
+}
+
+export interface ConnectionPlace {
+  role: 'initiator' | 'acceptor';
+  transport: CoapTransport;
+  address: PeerAddress;
+  /** Who the other end proved to be by TLS. */
+  identity: string | null;
+}
+
+export interface ConnectionEvents {
+  /** The other end's CSM is there. */
+  ready(): void;
+  /** Once: `coap.handshake` before `ready`, else `coap.closed`. The pipe may still be saying its last words. */
+  closed(error: CodedError): void;
+  /** Once, after `closed`: the pipe is gone. */
+  gone?(): void;
 }
