@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { CoapResource } from '../../../../core/contract/coap.ts';
-import { readAddress, withNewest } from './coap-address.ts';
-import { formatsOf, shortFormat } from './content-formats.ts';
-import { bytesFromHex, numberOf } from './payload-view.ts';
-import { applyDelta, buildTree, matching, visibleNodes } from './resource-tree.ts';
+import { authorityOf, readAddress } from './coap-address.ts';
+import { fittingFormats, formatsOf, readFormat, shortFormat } from './content-formats.ts';
+import { numberOf } from './payload-view.ts';
+import {
+  applyDelta,
+  buildTree,
+  foreignResources,
+  keptStill,
+  levelsAbove,
+  matching,
+  visibleNodes,
+} from './resource-tree.ts';
 
 function resource(path: string, attributes: Record<string, string> = {}): CoapResource {
   const authority = 'coap://10.0.0.7:5683';
@@ -31,6 +39,33 @@ describe('the address bar', () => {
     expect(read(' coap://Sensor.local/a/b?x=1 ')).toBe('coap://sensor.local:5683 /a/b?x=1');
     expect(read('coap://[fe80::1%eth0]:9999/t')).toBe('coap://[fe80::1%25eth0]:9999 /t');
     expect(read('[FE80::1%25Wlan0]')).toBe('coap://[fe80::1%25Wlan0]:5683 /');
+    expect(read('10.0.0.7?a=1')).toBe('coap://10.0.0.7:5683 /?a=1');
+  });
+
+  it('knows the port of each scheme', () => {
+    expect(read('coap+tcp://h/a')).toBe('coap+tcp://h:5683 /a');
+    expect(read('COAPS+TCP://h')).toBe('coaps+tcp://h:5684 /');
+    expect(read('coap+ws://h')).toBe('coap+ws://h:80 /');
+    expect(read('coaps+ws://h/a')).toBe('coaps+ws://h:443 /a');
+  });
+
+  it('encodes a path as the station does, so that it is found in the tree', () => {
+    expect(read('h/caf\u00e9/a%2fb/%7Eu?q=a"b&c%26')).toBe('coap://h:5683 /caf%C3%A9/a%2Fb/~u?q=a%22b&c%26');
+    expect(read('h/100%')).toMatch(/%25/);
+  });
+
+  it('tells a server from its root', () => {
+    const bare = (text: string) => {
+      const address = readAddress(text);
+      return address.ok && address.bare;
+    };
+    expect([bare('coap://h'), bare('coap://h:5683'), bare('coap://h/'), bare('h/a')]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(authorityOf('coap+tcp://[::1]:5683/a/b?c')).toBe('coap+tcp://[::1]:5683');
   });
 
   it('says what is wrong with it', () => {
@@ -38,21 +73,13 @@ describe('the address bar', () => {
     expect(read('http://10.0.0.7')).toMatch(/not CoAP/);
     expect(read('coaps://10.0.0.7')).toMatch(/DTLS/);
     expect(read('coap://:5683/a')).toMatch(/missing/);
+    expect(read('coap://me@host/a')).toMatch(/user name/);
+    expect(read(`h/${'a'.repeat(3_000)}`)).toMatch(/2048/);
     expect(read('10.0.0.7:99999')).toMatch(/1 to 65535/);
     expect(read('10.0.0.7:coap')).toMatch(/1 to 65535/);
     expect(read('fe80::1')).toMatch(/brackets/);
     expect(read('10.0.0.7/a b')).toMatch(/spaces/);
     expect(read('10.0.0.7/a#b')).toMatch(/#/);
-  });
-
-  it('keeps each address once, the newest first', () => {
-    expect(withNewest(['a', 'b', 'c'], 'b')).toEqual(['b', 'a', 'c']);
-    expect(
-      withNewest(
-        Array.from({ length: 40 }, (_, i) => `a${i}`),
-        'new',
-      ),
-    ).toHaveLength(12);
   });
 });
 
@@ -66,7 +93,7 @@ describe('the resource tree', () => {
   ]);
 
   it('groups by path levels and counts as people do', () => {
-    expect(visibleNodes(tree, new Set()).map((node) => `${node.depth} ${node.path}`)).toEqual([
+    expect(visibleNodes(tree, () => false).map((node) => `${node.depth} ${node.path}`)).toEqual([
       '0 /',
       '0 /a',
       '1 /a/b',
@@ -78,7 +105,7 @@ describe('the resource tree', () => {
   });
 
   it('knows levels with and without a resource', () => {
-    const has = visibleNodes(tree, new Set()).map((node) => node.resource !== null);
+    const has = visibleNodes(tree, () => false).map((node) => node.resource !== null);
     expect(has).toEqual([true, false, false, true, true, true, true]);
   });
 
@@ -88,7 +115,11 @@ describe('the resource tree', () => {
   });
 
   it('hides what is below a closed level', () => {
-    expect(visibleNodes(tree, new Set(['/a', '/s'])).map((node) => node.path)).toEqual(['/', '/a', '/s']);
+    expect(visibleNodes(tree, ({ path }) => ['/a', '/s'].includes(path)).map((node) => node.path)).toEqual([
+      '/',
+      '/a',
+      '/s',
+    ]);
   });
 
   it('finds by path, title, type and interface', () => {
@@ -99,6 +130,27 @@ describe('the resource tree', () => {
     ];
     expect(matching(all, 'temp').map((one) => one.path)).toEqual(['/x', '/y']);
     expect(matching(all, ' ')).toHaveLength(3);
+  });
+
+  it('puts links of other servers below their server, last', () => {
+    const [foreign] = foreignResources('coap://10.0.0.7:5683', [
+      { uri: 'coap://10.0.0.7:5683/own', path: '/own', attributes: {}, observable: false },
+      { uri: 'coap://10.0.0.9:5683/far/out', path: '/far/out', attributes: {}, observable: false },
+    ]);
+    const nodes = visibleNodes(buildTree([foreign!, resource('/z')]), () => false);
+    expect(nodes.map(({ path, foreign: other, count }) => `${path} ${other} ${count}`)).toEqual([
+      '/z false 1',
+      'coap://10.0.0.9:5683 true 1',
+      'coap://10.0.0.9:5683/far true 1',
+      'coap://10.0.0.9:5683/far/out true 1',
+    ]);
+    expect(levelsAbove(foreign!)).toEqual(['coap://10.0.0.9:5683', 'coap://10.0.0.9:5683/far']);
+    expect(levelsAbove(resource('/a/b/c'))).toEqual(['/a', '/a/b']);
+  });
+
+  it('holds its lines still under the pointer, with what is new in them', () => {
+    const still = keptStill([resource('/a'), resource('/b')], [resource('/b', { rt: 'x' }), resource('/c')]);
+    expect(still.map((one) => `${one.path}${one.attributes['rt'] ?? ''}`)).toEqual(['/a', '/bx']);
   });
 
   it('takes deltas in', () => {
@@ -118,11 +170,22 @@ describe('formats and payloads', () => {
     expect(formatsOf(undefined)).toBe('');
   });
 
-  it('reads hex with any spacing and refuses half a byte', () => {
-    expect(bytesFromHex('de AD\nbe ef')).toEqual(Uint8Array.of(0xde, 0xad, 0xbe, 0xef));
-    expect(bytesFromHex('')).toEqual(new Uint8Array(0));
-    expect(bytesFromHex('abc')).toBeNull();
-    expect(bytesFromHex('zz')).toBeNull();
+  it('reads a format by number, name or media type', () => {
+    expect(['', '50', ' json ', 'JSON (50)', 'application/cbor', '65535'].map(readFormat)).toEqual([
+      null,
+      50,
+      50,
+      50,
+      60,
+      65_535,
+    ]);
+    expect(['65536', 'yaml', '-1', '5.5'].map(readFormat)).toEqual(Array(4).fill(undefined));
+  });
+
+  it('offers what the resource has before the others', () => {
+    expect(fittingFormats('senml', [112]).map(({ number }) => number)).toEqual([
+      112, 110, 114, 310, 320, 322,
+    ]);
   });
 
   it('finds a number only where there is one', () => {

@@ -8,7 +8,7 @@ export interface Advice {
 const BY_CODE: Record<string, Advice> = {
   'coap.timeout': {
     title: 'No answer',
-    todo: 'Check that the device has power, that address and port are right, and that UDP is not blocked on the way.',
+    todo: 'Check that the device has power, that address and port are right, and that nothing on the way blocks it.',
   },
   'coap.reset': {
     title: 'The device rejected the message',
@@ -62,6 +62,35 @@ const BY_CODE: Record<string, Advice> = {
     title: 'No room for more resources',
     todo: 'Cancel observations that are no longer needed.',
   },
+  'coap.closed': {
+    title: 'The connection ended',
+    todo: 'Try again: the station opens a new one. If it ends each time, the device or the network closes it.',
+  },
+  'coap.handshake': {
+    title: 'There is no CoAP behind this address',
+    todo: 'Something answers, but not with CoAP. Check the port and the scheme (coap+tcp, coap+ws).',
+  },
+  'coap.tls': {
+    title: 'TLS did not come about',
+    todo: 'Check the certificate of the device, the name in the address, and that the time of both is right.',
+  },
+  'coap.scheme': {
+    title: 'This scheme cannot be asked',
+    todo: 'Use coap, coap+tcp, coaps+tcp, coap+ws or coaps+ws.',
+  },
+  'coap.unknown_server': {
+    title: 'The station does not know this server',
+    todo: 'It was forgotten already.',
+  },
+  'coap.unknown_request': { title: 'This request is no longer saved', todo: 'Save it again under its name.' },
+  'coap.too_many_requests': {
+    title: 'No more requests can be saved',
+    todo: 'Remove those that are no longer needed.',
+  },
+  'rpc.timeout': {
+    title: 'No answer within five minutes',
+    todo: 'Check that the device is awake and reachable, then try again.',
+  },
   'rpc.connection_lost': {
     title: 'The station cannot be reached',
     todo: 'The console connects again by itself. Then try again.',
@@ -70,7 +99,7 @@ const BY_CODE: Record<string, Advice> = {
 };
 
 export function adviceFor(code: string): Advice {
-  return BY_CODE[code] ?? { title: 'It did not work', todo: '' };
+  return BY_CODE[code] ?? { title: 'It did not work', todo: 'If it happens again, look into the exchange.' };
 }
 
 /** Reasons behind the answers that a device itself gives (RFC 7252 §12.1.2 and later). */
