@@ -45,6 +45,8 @@ export interface CoapEndpointOptions {
   serve?: RequestSink;
   /** Interfaces (`eth0`) on which the groups of CoAP are heard (RFC 7252 §8); none unless given. */
   groups?: readonly string[];
+  /** Where connections (TCP, TLS, WebSockets) come from instead of the endpoint's own connector. */
+  connector?: CarrierSource;
 }
 
 const TICK_MS = 100;
@@ -105,11 +107,10 @@ export class CoapEndpoint {
       if (tap !== undefined) this.#taps.add(tap);
       this.#retap();
     });
-    const reliable: CarrierSource | undefined = undefined;
     this.#carriers = new Carriers({
       hosts: new Hosts(options.resolver ?? systemResolver, clock),
       udp: (address) => this.#layer.carrier(address),
-      reliable,
+      reliable: options.connector,
     });
     this.#exchangeContext = { clock, parameters, wheel: this.wheel, counters: this.#counters };
     this.#client = new CoapClient({

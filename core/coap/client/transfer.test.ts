@@ -1,11 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { codeOf } from '../../base/errors.ts';
 import { option } from '../../../test/support/coap-net.ts';
-import { decodeBlock, encodeBlock } from '../codec/block.ts';
-import type { Block } from '../codec/block.ts';
+import {
+  blockOf,
+  body,
+  failure,
+  get,
+  put,
+  server,
+  sink,
+  transferWith,
+} from '../../../test/support/coap-transfer.ts';
+import type { Reply, Script } from '../../../test/support/coap-transfer.ts';
+import { encodeBlock } from '../codec/block.ts';
 import { ACK, BAD_OPTION, CHANGED, CONTENT, CONTINUE, METHOD_CODES, code } from '../codec/codes.ts';
-import type { ExchangeRequest } from './exchange.ts';
 import {
   BLOCK1,
   BLOCK2,
@@ -18,74 +26,6 @@ import {
   findUint,
   uintOption,
 } from '../codec/options.ts';
-import type { CoapOption } from '../codec/options.ts';
-import { Transfer } from './transfer.ts';
-import type { TransferContext, TransferRequest } from './transfer.ts';
-
-interface Reply {
-  code: number;
-  options?: CoapOption[];
-  payload?: Uint8Array;
-}
-type Script = (request: ExchangeRequest, index: number) => Reply;
-
-const body = (bytes: number, seed = 0) =>
-  Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 8) + seed) & 255);
-const get: TransferRequest = { code: METHOD_CODES.GET, options: [], payload: body(0), confirmable: true };
-const put = (payload: Uint8Array): TransferRequest => ({ ...get, code: METHOD_CODES.PUT, payload });
-
-function blockOf(request: { options: CoapOption[] }, number: number): Block | undefined {
-  const value = findOption(request.options, number);
-  return value === undefined ? undefined : decodeBlock(value);
-}
-
-const UDP = { reliable: false, maxMessageBytes: 1_152, largestSzx: 6 };
-
-function transferWith(
-  script: Script,
-  request: TransferRequest,
-  maxBodyBytes = 16 * 1024 * 1024,
-  carrier: TransferContext['carrier'] = UDP,
-) {
-  const requests: ExchangeRequest[] = [];
-  const exchange = (one: ExchangeRequest) => {
-    const reply = script(one, requests.length);
-    requests.push(one);
-    const message = { type: ACK, messageId: 0, token: body(0), options: [], payload: body(0), ...reply };
-    return Promise.resolve({ message, rttMs: 5 + requests.length, retransmissions: 1 });
-  };
-  const transfer = new Transfer(
-    { exchange, carrier, randomBytes: (count) => body(count, requests.length), maxBodyBytes },
-    request,
-  );
-  return { transfer, requests };
-}
-
-/** A server of one representation that never gives more than `largestSzx`. */
-function server(content: Uint8Array, largestSzx: number, more: CoapOption[] = []): Script {
-  return (request) => {
-    const asked = blockOf(request, BLOCK2) ?? { number: 0, szx: 6 };
-    const szx = Math.min(asked.szx, largestSzx);
-    const size = 16 << szx;
-    const start = asked.number * (16 << asked.szx);
-    const end = Math.min(start + size, content.length);
-    const block = encodeBlock(start / size, end < content.length, szx);
-    return {
-      code: CONTENT,
-      options: [{ number: BLOCK2, value: block }, ...more],
-      payload: content.subarray(start, end),
-    };
-  };
-}
-
-async function failure(run: Promise<unknown>): Promise<string> {
-  try {
-    await run;
-    return 'none';
-  } catch (error) {
-    return codeOf(error);
-  }
-}
 
 describe('Block2', () => {
   test('a body of any size comes whole, whatever block size either side wants', async () => {
@@ -229,27 +169,6 @@ describe('Block2', () => {
     expect(requests.map((one) => findOption(one.options, OBSERVE))).toEqual([undefined]);
   });
 });
-
-/** Takes blocks in order; answers 2.31 and in the end 2.04. `szxWanted` is told from the first answer on. */
-function sink(szxWanted: number): { script: Script; received: () => Uint8Array } {
-  let received = new Uint8Array(0);
-  const script: Script = (request) => {
-    const block = blockOf(request, BLOCK1);
-    if (block === undefined) {
-      received = Uint8Array.from(request.payload);
-      return { code: CHANGED };
-    }
-    if (block.number === 0) received = new Uint8Array(0);
-    if (block.number * block.bytes !== received.length) return { code: code(4, 8) };
-    received = Uint8Array.from([...received, ...request.payload]);
-    const szx = Math.min(block.szx, szxWanted);
-    return {
-      code: block.more ? CONTINUE : CHANGED,
-      options: [{ number: BLOCK1, value: encodeBlock(block.number, block.more, szx) }],
-    };
-  };
-  return { script, received: () => received };
-}
 
 describe('Block1', () => {
   test('a body of any size arrives whole, in the block size that the server asks for', async () => {
