@@ -21,6 +21,11 @@ import { tokenKey } from './messages/peer.ts';
 import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from './parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from './parameters.ts';
 import { secureRandom } from './random.ts';
+import { ReliableConnector } from './reliable/connector.ts';
+import type { ReliableLimits } from './reliable/context.ts';
+import { openReliableListener } from './reliable/listener.ts';
+import type { ReliableListenOptions, ReliableListener } from './reliable/listener.ts';
+import type { TlsFor } from './reliable/tls-client.ts';
 import type { CoapRandom } from './random.ts';
 import { Hosts, systemResolver } from './resolve.ts';
 import type { HostResolver } from './resolve.ts';
@@ -45,9 +50,18 @@ export interface CoapEndpointOptions {
   serve?: RequestSink;
   /** Interfaces (`eth0`) on which the groups of CoAP are heard (RFC 7252 §8); none unless given. */
   groups?: readonly string[];
+  /** How TLS servers are to be known. Public authorities and no client certificate unless given. */
+  tlsFor?: TlsFor;
+  /** Of connections, opened and accepted, where they differ from `DEFAULT_RELIABLE_LIMITS`. */
+  reliableLimits?: Partial<ReliableLimits>;
   /** Where connections (TCP, TLS, WebSockets) come from instead of the endpoint's own connector. */
   connector?: CarrierSource;
 }
+
+/** What a listener needs besides what it shares with its endpoint. */
+export type ListenOptions = Pick<ReliableListenOptions, 'transport' | 'host' | 'port' | 'tls'> & {
+  limits?: Partial<ReliableLimits>;
+};
 
 const TICK_MS = 100;
 
@@ -76,6 +90,9 @@ export class CoapEndpoint {
   #traceTap: WireTap | undefined;
   readonly #observations = new Set<Observation>();
   readonly #observedTokens = new Map<string, Observation>();
+  readonly #serve: RequestSink;
+  #connector: ReliableConnector | undefined;
+  readonly #listeners = new Set<ReliableListener>();
   #running = false;
 
   constructor(options: CoapEndpointOptions) {
@@ -88,7 +105,7 @@ export class CoapEndpoint {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.wheel = new TimerWheel(clock, { tickMs: options.tickMs ?? TICK_MS });
     const parameters = { ...DEFAULT_PARAMETERS, ...options.parameters };
-    const serve = options.serve ?? answerWith(serveNothing);
+    this.#serve = options.serve ?? answerWith(serveNothing);
     this.#layer = new MessageLayer({
       clock,
       log,
@@ -98,7 +115,7 @@ export class CoapEndpoint {
       limits: this.#limits,
       counters: this.#counters,
       datagrams: this.#datagrams,
-      serve,
+      serve: this.#serve,
       stray: (token, from) => this.#observedTokens.get(tokenKey(token))?.onStray(from),
     });
     this.#traces = new Traces(log, (tap) => {
@@ -110,7 +127,7 @@ export class CoapEndpoint {
     this.#carriers = new Carriers({
       hosts: new Hosts(options.resolver ?? systemResolver, clock),
       udp: (address) => this.#layer.carrier(address),
-      reliable: options.connector,
+      reliable: () => options.connector ?? this.#connector,
     });
     this.#exchangeContext = { clock, parameters, wheel: this.wheel, counters: this.#counters };
     this.#client = new CoapClient({
@@ -127,6 +144,12 @@ export class CoapEndpoint {
     if (this.#running) throw coapError('listen.failed', 'The CoAP endpoint is already running.');
     this.#running = true;
     this.#layer.start();
+    const { resolver, tlsFor } = this.#options;
+    this.#connector = new ReliableConnector({
+      ...this.#reliableOptions(),
+      ...(resolver === undefined ? {} : { resolver }),
+      ...(tlsFor === undefined ? {} : { tlsFor }),
+    });
     try {
       return await this.#datagrams.start(at, (bytes, from, arrival) => {
         if (this.#running) this.#layer.receive(bytes, from, arrival);
@@ -134,22 +157,67 @@ export class CoapEndpoint {
     } catch (error) {
       this.#running = false;
       this.#layer.stop();
-      this.wheel.stop();
+      await this.#connector.stop();
       throw error;
     }
   }
 
   /**
-   * Ends all observations (their servers are told), fails what is under way with `coap.cancelled`, and closes the
-   * port. May be called again.
+   * Ends all observations (their servers are told), fails what is under way with `coap.cancelled` or `coap.closed`,
+   * and closes port, connections and listeners. May be called again.
    */
   async stop(): Promise<void> {
-    if (!this.#running) return;
     for (const observation of this.#observations) observation.stop();
+    const wasRunning = this.#running;
     this.#running = false;
     this.#layer.stop();
+    await Promise.all([...this.#listeners].map((listener) => listener.close()));
+    if (!wasRunning) return;
+    await this.#connector?.stop();
     this.wheel.stop();
     await this.#datagrams.stop();
+  }
+
+  /**
+   * Opens a listener over TCP, TLS or WebSockets (RFC 8323), which is asked like the UDP port. It closes by itself when
+   * the endpoint stops, and does not need it to run. Fails with `listen.*`.
+   */
+  async listenReliable({ limits, ...options }: ListenOptions): Promise<ReliableListener> {
+    const shared = this.#reliableOptions();
+    const listener = await openReliableListener({
+      ...shared,
+      ...options,
+      limits: { ...shared.limits, ...limits },
+    });
+    this.#listeners.add(listener);
+    return {
+      transport: listener.transport,
+      get address() {
+        return listener.address;
+      },
+      get connections() {
+        return listener.connections;
+      },
+      setTls: (tls) => listener.setTls(tls),
+      close: () => {
+        this.#listeners.delete(listener);
+        return listener.close();
+      },
+    };
+  }
+
+  #reliableOptions() {
+    const { clock, log, reliableLimits } = this.#options;
+    return {
+      clock,
+      log,
+      wheel: this.wheel,
+      counters: this.#counters,
+      sink: this.#serve,
+      random: this.#random,
+      limits: { ...reliableLimits },
+      tap: () => this.#tap,
+    };
   }
 
   /** See `CoapClient.request`. Also fails with `coap.not_running`. */

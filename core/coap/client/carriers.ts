@@ -1,3 +1,4 @@
+import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { Carrier, CarrierSource } from '../carrier.ts';
 import { cancelled, coapError } from '../errors.ts';
@@ -19,8 +20,8 @@ export interface Target {
 export interface CarriersContext {
   hosts: Hosts;
   udp(address: PeerAddress): Carrier;
-  /** TCP, TLS and WebSockets. */
-  reliable: CarrierSource | undefined;
+  /** TCP, TLS and WebSockets; undefined while nothing runs. */
+  reliable(): CarrierSource | undefined;
 }
 
 const MAX_TARGETS = 1_024;
@@ -75,7 +76,7 @@ export class Carriers implements CarrierSource {
 
   /** A connection, of any scheme but `coap`. */
   async connect(uri: CoapUri, signal?: AbortSignal, resolver?: HostResolver): Promise<Carrier> {
-    const { reliable } = this.#context;
+    const reliable = this.#context.reliable();
     if (reliable === undefined || uri.scheme === 'coap' || uri.scheme === 'coaps') {
       throw coapError('coap.scheme', `${uri.scheme}:// cannot be asked here.`);
     }
@@ -97,5 +98,7 @@ async function resolved(
 ): Promise<CoapUri> {
   if (resolver === undefined || uri.numeric) return uri;
   const [first] = await hosts.addresses(uri, signal, resolver);
-  return uri.scheme.startsWith('coaps') ? uri : { ...uri, host: first!.address, numeric: true };
+  if (uri.scheme.startsWith('coaps')) return uri;
+  // Not on a connection that somebody else opened to whatever the name meant then.
+  return { ...uri, authority: `${uri.scheme}://${addressText(first!)}`, host: first!.address, numeric: true };
 }
