@@ -4,7 +4,7 @@ import type { SecuritySnapshot } from '../../../core/contract/security.ts';
 import { getClient } from './station.svelte.ts';
 
 /** Each snapshot and delta is the whole: kept while at least one part of the screen shows it. */
-class Whole<T> {
+export class Whole<T> {
   /** Null until the first snapshot. */
   data = $state.raw<T | null>(null);
   problem = $state<string | null>(null);

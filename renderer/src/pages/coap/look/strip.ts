@@ -28,6 +28,10 @@ export interface StripPlan {
 const WEIGHT: Record<StripTick['mark'], number> = { plain: 0, repeat: 1, unanswered: 2, odd: 3 };
 const WIDE_PX = 38;
 const LEAST_AXIS_PX = 90;
+/** Past ten seconds, times are round on a clock. */
+const CLOCK_STEPS_MS = [15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 86_400].map(
+  (s) => s * 1000,
+);
 
 export function planStrip(messages: readonly LadderMessage[], width: number): StripPlan {
   const startMs = messages[0]?.step.sinceMs ?? 0;
@@ -61,7 +65,8 @@ function markOf({ step, unanswered }: LadderMessage): StripTick['mark'] {
 function axisOf(spanMs: number, width: number): { x: number; ms: number }[] {
   const least = (spanMs * LEAST_AXIS_PX) / Math.max(1, width);
   const power = 10 ** Math.floor(Math.log10(least));
-  const stepMs = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= least) ?? 10 * power;
+  const decimal = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= least) ?? 10 * power;
+  const stepMs = least <= 10_000 ? decimal : (CLOCK_STEPS_MS.find((one) => one >= least) ?? decimal);
   const axis: { x: number; ms: number }[] = [];
   for (let ms = 0; ms <= spanMs; ms += stepMs) axis.push({ x: Math.round((ms / spanMs) * width), ms });
   return axis;
