@@ -1,0 +1,55 @@
+/** Asking another resource directory which endpoints it knows (RFC 9176 §4.3, §6.4). */
+import { coapError } from '../errors.ts';
+import { attributeRecord, parseLinkFormat, resolveLinks } from '../links/link-format.ts';
+import { parseCoapUri } from '../uri.ts';
+
+/** The link-format text at a URI. Fails with `coap.*`, `coap.refused` for an answer other than 2.05. */
+export type ReadLinks = (uri: string, signal: AbortSignal) => Promise<string>;
+
+export interface DirectoryEndpoint {
+  authority: string;
+  /** `ep`, where the directory tells it. */
+  name: string | null;
+}
+
+/**
+ * The CoAP servers that the directory at `uri` knows, each authority once. Without an endpoint lookup they are taken
+ * from the resource lookup. Fails like `readLinks`, with `coap.links_malformed`, or `coap.refused` where there is no
+ * directory.
+ */
+export async function lookupDirectory(
+  uri: string,
+  readLinks: ReadLinks,
+  signal: AbortSignal,
+): Promise<DirectoryEndpoint[]> {
+  const directory = parseCoapUri(uri);
+  const core = parseCoapUri(`${directory.authority}/.well-known/core?rt=core.rd*`);
+  const own = resolveLinks(parseLinkFormat(await readLinks(core.uri, signal)), core);
+  // A directory that does not filter tells of other resources, too.
+  const find = (type: string) => own.find(({ attributes }) => attributes['rt']?.split(' ').includes(type));
+  const endpoints = find('core.rd-lookup-ep');
+  const resources = find('core.rd-lookup-res');
+  const lookup = endpoints ?? resources;
+  if (lookup === undefined) {
+    throw coapError('coap.refused', `${directory.authority} is no resource directory that can be looked up.`);
+  }
+  const links = parseLinkFormat(await readLinks(lookup.uri, signal));
+  const found = new Map<string, DirectoryEndpoint>();
+  for (const { target, attributes } of links) {
+    const { base, con, ep } = attributeRecord(attributes);
+    // `con` is what drafts of the RFC called the base.
+    const authority = authorityIn(endpoints === undefined ? target : (base ?? con));
+    const name = endpoints === undefined ? null : (ep ?? null);
+    if (authority !== undefined && !found.has(authority)) found.set(authority, { authority, name });
+  }
+  return [...found.values()];
+}
+
+function authorityIn(uri: string | undefined): string | undefined {
+  if (uri === undefined) return undefined;
+  try {
+    return parseCoapUri(uri).authority;
+  } catch {
+    return undefined; // An HTTP server, or nothing that can be read.
+  }
+}
