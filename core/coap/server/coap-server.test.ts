@@ -1,0 +1,408 @@
+import { describe, expect, it } from 'vitest';
+import { CHANGED, CONTENT, code } from '../codec/codes.ts';
+import {
+  ACCEPT,
+  CONTENT_FORMAT,
+  ECHO,
+  ETAG,
+  HOP_LIMIT,
+  IF_MATCH,
+  IF_NONE_MATCH,
+  NO_RESPONSE,
+  PROXY_SCHEME,
+  PROXY_URI,
+  URI_HOST,
+  URI_PATH,
+  URI_PORT,
+  textOption,
+  uintOption,
+} from '../codec/options.ts';
+import { ServerBench, answerText } from './incoming-for-tests.ts';
+import { failedPrecondition } from './precondition.ts';
+import type { Resource, ServedRequest } from './resource.ts';
+import { pathKey } from './routes.ts';
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function text(answer: string, more: Partial<Resource> = {}): Resource {
+  return { methods: ['GET'], handle: () => ({ code: CONTENT, payload: utf8(answer) }), ...more };
+}
+
+describe('paths', () => {
+  it('are answered by the exact resource, else by the longest subtree, else 4.04', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'), { subtree: true });
+    bench.server.add('a/b', text('a/b'), { subtree: true });
+    bench.server.add('a/b/c', text('a/b/c'));
+    bench.server.add('leaf', text('leaf'));
+    expect(bench.say('GET', { path: 'a' })).toBe('2.05 "a"');
+    expect(bench.say('GET', { path: 'a/x' })).toBe('2.05 "a"');
+    expect(bench.say('GET', { path: 'a/b/x/y' })).toBe('2.05 "a/b"');
+    expect(bench.say('GET', { path: 'a/b/c' })).toBe('2.05 "a/b/c"');
+    expect(bench.say('GET', { path: 'ab' })).toBe('4.04');
+    expect(bench.say('GET', { path: 'leaf/x' })).toBe('4.04');
+    expect(bench.say('GET', { path: 'leaf/' })).toBe('4.04');
+    expect(bench.say('GET')).toBe('4.04');
+    expect(bench.server.counters.unknownPath).toBe(4);
+  });
+
+  it('may be removed again, and taken only once', () => {
+    const bench = new ServerBench();
+    const remove = bench.server.add('', text('root'), { subtree: true });
+    expect(() => bench.server.add('', text('another'))).toThrow(/taken/);
+    expect(bench.say('GET')).toBe('2.05 "root"');
+    expect(bench.say('GET', { path: 'x/y' })).toBe('2.05 "root"');
+    remove();
+    expect(bench.say('GET')).toBe('4.04');
+    bench.server.add('', text('again'));
+    remove();
+    expect(bench.say('GET')).toBe('2.05 "again"');
+  });
+
+  it('tell a slash inside a segment from one between two', () => {
+    const bench = new ServerBench();
+    bench.server.add('a/b', text('two'));
+    bench.server.add(pathKey(['a/b']), text('one'));
+    const one = [textOption(URI_PATH, 'a/b')];
+    expect(bench.say('GET', { more: one })).toBe('2.05 "one"');
+    expect(bench.say('GET', { path: 'a/b' })).toBe('2.05 "two"');
+    expect(bench.say('GET', { more: [textOption(URI_PATH, 'a%2Fb')] })).toBe('4.04');
+  });
+
+  it('refuse dot segments and what is no UTF-8 with 4.02', () => {
+    const bench = new ServerBench();
+    bench.server.add('', text('root'), { subtree: true });
+    expect(bench.say('GET', { path: '..' })).toMatch(/^4\.02 /);
+    expect(bench.say('GET', { path: 'a/.' })).toMatch(/^4\.02 /);
+    expect(bench.say('GET', { more: [{ number: URI_PATH, value: Uint8Array.of(0xc3) }] })).toMatch(/^4\.02 /);
+    expect(bench.say('GET', { path: '..', confirmable: false })).toBe('reset');
+    expect(bench.server.counters.badOption).toBe(4);
+  });
+});
+
+describe('a request', () => {
+  it('is given to the resource with all that it says', () => {
+    const bench = new ServerBench();
+    let seen: ServedRequest | undefined;
+    bench.server.add('a', {
+      methods: ['PUT'],
+      handle(request) {
+        seen = request;
+        return { code: CHANGED };
+      },
+    });
+    const more = [uintOption(CONTENT_FORMAT, 50), uintOption(ACCEPT, 60)];
+    expect(bench.say('PUT', { path: 'a', query: ['x=1', 'y'], body: '{}', more, identity: 'pump' })).toBe(
+      '2.04',
+    );
+    expect(seen).toMatchObject({
+      method: 'PUT',
+      code: 3,
+      path: ['a'],
+      query: ['x=1', 'y'],
+      contentFormat: 50,
+      accept: 60,
+      observe: false,
+      transport: 'udp',
+      identity: 'pump',
+      multicast: false,
+      peerKey: 'udp 127.0.0.1:40001',
+    });
+    expect(new TextDecoder().decode(seen!.payload)).toBe('{}');
+    expect(seen!.signal.aborted).toBe(false);
+  });
+
+  it('with a method that the resource has not, or nobody knows, gets 4.05', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'));
+    expect(bench.say('POST', { path: 'a' })).toBe('4.05');
+    expect(bench.say(31, { path: 'a' })).toBe('4.05');
+  });
+
+  it('with a critical option that is not understood gets 4.02, or RST for a NON', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'));
+    const more = [{ number: 9, value: Uint8Array.of(1) }];
+    expect(bench.say('GET', { path: 'a', more })).toBe('4.02 "Option 9 cannot be used here"');
+    expect(bench.say('GET', { path: 'a', more, confirmable: false })).toBe('reset');
+    const twice = [uintOption(ACCEPT, 0), uintOption(ACCEPT, 0)];
+    expect(bench.say('GET', { path: 'a', more: twice })).toBe('4.02 "Accept cannot be used here"');
+    expect(bench.server.counters.badOption).toBe(3);
+  });
+
+  it('for another host or port, with a hop limit or unknown elective options is served', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'));
+    const more = [
+      textOption(URI_HOST, 'other.example'),
+      uintOption(URI_PORT, 9),
+      uintOption(HOP_LIMIT, 1),
+      { number: 2048, value: Uint8Array.of(1) },
+    ];
+    expect(bench.say('GET', { path: 'a', more })).toBe('2.05 "a"');
+  });
+
+  it('to a proxy gets 5.05', () => {
+    const bench = new ServerBench();
+    expect(bench.say('GET', { more: [textOption(PROXY_URI, 'coap://a/')] })).toBe('5.05');
+    expect(bench.say('GET', { path: 'a', more: [textOption(PROXY_SCHEME, 'coap')] })).toBe('5.05');
+  });
+
+  it('is refused by whoever guards the server, before its path is looked up', () => {
+    const bench = new ServerBench({
+      allow: ({ method }) => (method === 'GET' ? undefined : { code: code(4, 3), diagnostic: 'read only' }),
+    });
+    bench.server.add('a', text('a'));
+    expect(bench.say('GET', { path: 'a' })).toBe('2.05 "a"');
+    expect(bench.say('PUT', { path: 'a' })).toBe('4.03 "read only"');
+    expect(bench.say('PUT', { path: 'nowhere' })).toBe('4.03 "read only"');
+    expect(bench.server.counters).toMatchObject({ denied: 2, unknownPath: 0 });
+  });
+
+  it('gets 5.03 from a server that was stopped', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'));
+    bench.server.stop();
+    bench.server.stop();
+    expect(bench.say('GET', { path: 'a' })).toBe('5.03');
+    expect(bench.clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('an answer', () => {
+  it('carries its options in order', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', {
+      methods: ['GET'],
+      handle: () => ({
+        code: CONTENT,
+        contentFormat: 50,
+        maxAgeSeconds: 5,
+        etag: Uint8Array.of(1, 2),
+        options: [textOption(20, 'q')],
+        payload: utf8('{}'),
+      }),
+    });
+    expect(bench.say('GET', { path: 'a' })).toBe(
+      '2.05 ETag=0102 Content-Format=50 (application/json) Max-Age=5 Location-Query=q "{}"',
+    );
+  });
+
+  it('becomes 2.03 when the client has that version', () => {
+    const bench = new ServerBench();
+    const etag = Uint8Array.of(1, 2);
+    bench.server.add(
+      'a',
+      text('x', { handle: () => ({ code: CONTENT, etag, maxAgeSeconds: 9, payload: utf8('x') }) }),
+    );
+    const has = (...value: number[]) => ({ number: ETAG, value: Uint8Array.from(value) });
+    expect(bench.say('GET', { path: 'a', more: [has(9), has(1, 2)] })).toBe('2.03 ETag=0102 Max-Age=9');
+    expect(bench.say('GET', { path: 'a', more: [has(1, 3)] })).toBe('2.05 ETag=0102 Max-Age=9 "x"');
+  });
+
+  it('is left out where No-Response says so (RFC 7967)', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a'));
+    const quiet = (mask: number) => ({ more: [uintOption(NO_RESPONSE, mask)] });
+    expect(bench.say('GET', { path: 'a', ...quiet(2) })).toBe('silence');
+    expect(bench.say('GET', { path: 'a', ...quiet(0) })).toBe('2.05 "a"');
+    expect(bench.say('GET', { path: 'a', ...quiet(24) })).toBe('2.05 "a"');
+    expect(bench.say('GET', { path: 'b', ...quiet(8) })).toBe('silence');
+    expect(bench.say('GET', { path: 'b', ...quiet(18) })).toBe('4.04');
+    expect(bench.say('GET', { more: [uintOption(NO_RESPONSE, 16), textOption(PROXY_URI, 'coap://a')] })).toBe(
+      'silence',
+    );
+  });
+
+  it('to a group is only one that is of use (RFC 7252 §8.2)', () => {
+    const bench = new ServerBench();
+    bench.server.add('a', text('a', { methods: ['GET', 'PUT'] }));
+    bench.server.add('empty', text(''));
+    const group = { multicast: true, confirmable: false };
+    expect(bench.say('GET', { path: 'a', ...group })).toBe('2.05 "a"');
+    expect(bench.say('GET', { path: 'empty', ...group })).toBe('silence');
+    expect(bench.say('GET', { path: 'b', ...group })).toBe('silence');
+    expect(bench.say('PUT', { path: 'a', ...group })).toBe('silence');
+    expect(bench.say('GET', { path: 'a', more: [{ number: 9, value: Uint8Array.of() }], ...group })).toBe(
+      'silence',
+    );
+  });
+
+  it('with an error has a short diagnostic, or a payload that fits', () => {
+    const bench = new ServerBench();
+    bench.server.add('long', text('', { handle: () => ({ code: code(4, 0), diagnostic: 'ä'.repeat(500) }) }));
+    bench.server.add(
+      'huge',
+      text('', { handle: () => ({ code: code(4, 0), payload: new Uint8Array(5_000) }) }),
+    );
+    bench.server.add(
+      'own',
+      text('', { handle: () => ({ code: code(4, 22), contentFormat: 50, payload: utf8('{}') }) }),
+    );
+    expect(bench.say('GET', { path: 'long' })).toBe('4.00 240 bytes');
+    expect(bench.say('GET', { path: 'huge' })).toBe('4.00');
+    expect(bench.say('GET', { path: 'own' })).toBe('4.22 Content-Format=50 (application/json) "{}"');
+  });
+});
+
+describe('a resource that fails', () => {
+  it('is 5.00 without details', async () => {
+    const bench = new ServerBench();
+    bench.server.add(
+      'throws',
+      text('', {
+        handle: () => {
+          throw new Error('secret');
+        },
+      }),
+    );
+    bench.server.add('rejects', text('', { handle: () => Promise.reject(new Error('secret')) }));
+    bench.server.add('nonsense', text('', { handle: () => ({ code: 1 }) }));
+    expect(bench.say('GET', { path: 'throws' })).toBe('5.00');
+    const rejected = bench.ask('GET', { path: 'rejects' });
+    await bench.settle();
+    expect(answerText(rejected)).toBe('5.00');
+    expect(bench.say('GET', { path: 'nonsense' })).toBe('5.00');
+    expect(bench.server.counters.handlerErrors).toBe(3);
+    expect(bench.logged).toHaveLength(3);
+  });
+
+  it('is 5.03 when it takes too long, and hears that nobody waits', async () => {
+    const bench = new ServerBench({ limits: { handlerMs: 1_000 } });
+    let signal: AbortSignal | undefined;
+    let settle = (): void => {};
+    bench.server.add(
+      'slow',
+      text('', {
+        handle: (request) => {
+          signal = request.signal;
+          return new Promise((resolve) => (settle = () => resolve({ code: CONTENT })));
+        },
+      }),
+    );
+    const slow = bench.ask('GET', { path: 'slow' });
+    bench.clock.advance(999);
+    expect([slow.answers.length, signal!.aborted]).toEqual([0, false]);
+    bench.clock.advance(200);
+    expect([answerText(slow), signal!.aborted]).toEqual(['5.03 Max-Age=5', true]);
+    settle();
+    await bench.settle();
+    expect(slow.answers).toHaveLength(1);
+    expect(bench.server.holdings.underWay).toBe(0);
+    expect(bench.server.counters.handlerTimeouts).toBe(1);
+  });
+
+  it('keeps only so many requests waiting, per peer and in all', () => {
+    const bench = new ServerBench({ limits: { underWay: 3, underWayPerPeer: 2 } });
+    bench.server.add('slow', text('', { handle: () => new Promise(() => {}) }));
+    bench.server.add('quick', text('quick'));
+    const from = (port: number) => ({
+      path: 'slow',
+      from: { address: '127.0.0.1', port, family: 4 as const },
+    });
+    expect([1, 1, 1, 2, 3].map((port) => bench.say('GET', from(port)))).toEqual([
+      '0 answers',
+      '0 answers',
+      '5.03 Max-Age=5',
+      '0 answers',
+      '5.03 Max-Age=5',
+    ]);
+    expect(bench.server.counters.overloaded).toBe(2);
+    bench.server.stop();
+    expect(bench.clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('conditions', () => {
+  it('are the business of resources that know them; others refuse them', () => {
+    const bench = new ServerBench();
+    bench.server.add('plain', text('', { methods: ['PUT', 'GET'], handle: () => ({ code: CHANGED }) }));
+    bench.server.add(
+      'careful',
+      text('', {
+        methods: ['PUT'],
+        preconditions: true,
+        handle: ({ options }) => failedPrecondition(options, Uint8Array.of(1)) ?? { code: CHANGED },
+      }),
+    );
+    const none = [{ number: IF_NONE_MATCH, value: new Uint8Array(0) }];
+    expect(bench.say('PUT', { path: 'plain', more: none })).toMatch(/^4\.02/);
+    expect(bench.say('PUT', { path: 'plain', more: none, confirmable: false })).toBe('reset');
+    expect(bench.say('PUT', { path: 'careful', more: none })).toMatch(/^4\.12/);
+    expect(bench.say('PUT', { path: 'careful' })).toBe('2.04');
+  });
+
+  it('follow RFC 7252 §5.10.8', () => {
+    const etag = Uint8Array.of(1);
+    const match = (...value: number[]) => ({ number: IF_MATCH, value: Uint8Array.from(value) });
+    const none = { number: IF_NONE_MATCH, value: new Uint8Array(0) };
+    const fails = (options: { number: number; value: Uint8Array }[], current: Uint8Array | true | null) =>
+      failedPrecondition(options, current) !== undefined;
+    expect(fails([], null)).toBe(false);
+    expect(fails([match(1)], etag)).toBe(false);
+    expect(fails([match(2), match(1)], etag)).toBe(false);
+    expect(fails([match(2)], etag)).toBe(true);
+    expect(fails([match(1)], null)).toBe(true);
+    expect(fails([match()], etag)).toBe(false);
+    expect(fails([match()], true)).toBe(false);
+    expect(fails([match()], null)).toBe(true);
+    expect(fails([none], null)).toBe(false);
+    expect(fails([none], true)).toBe(true);
+  });
+});
+
+describe('/.well-known/core', () => {
+  const bench = new ServerBench();
+  bench.server.add('t', {
+    ...text('21'),
+    links: () => [
+      {
+        target: '/t',
+        attributes: [
+          ['rt', 'temperature'],
+          ['obs', ''],
+        ],
+      },
+    ],
+  });
+  bench.server.add('h', { ...text('40'), links: () => [{ target: '/h', attributes: [['rt', 'humidity']] }] });
+  bench.server.add('hidden', text(''));
+  const ask = (asking = {}) => bench.say('GET', { path: '.well-known/core', ...asking });
+
+  it('lists what has links, filtered by the query', () => {
+    const { answers } = bench.ask('GET', { path: '.well-known/core' });
+    const all = new TextDecoder().decode(answers[0]!.payload);
+    expect(all).toBe('</t>;rt="temperature";obs,</h>;rt="humidity"');
+    expect(ask({ query: ['rt=hum*'] })).toBe(
+      '2.05 Content-Format=40 (application/link-format) "</h>;rt=\\"humidity\\""',
+    );
+    expect(ask({ query: ['rt=none'] })).toBe('2.05 Content-Format=40 (application/link-format)');
+  });
+
+  it('answers a group only when something matches (RFC 6690 §4.1)', () => {
+    const group = { multicast: true, confirmable: false };
+    expect(ask({ query: ['rt=none'], ...group })).toBe('silence');
+    expect(ask({ query: ['rt=humidity'], ...group })).toMatch(/^2\.05/);
+  });
+
+  it('is a link list and can only be read', () => {
+    expect(ask({ more: [uintOption(ACCEPT, 40)] })).toMatch(/^2\.05/);
+    expect(ask({ more: [uintOption(ACCEPT, 50)] })).toBe('4.06');
+    expect(bench.say('PUT', { path: '.well-known/core' })).toBe('4.05');
+  });
+
+  it('lists no more than the limit', () => {
+    const small = new ServerBench({ limits: { links: 2 } });
+    const links = () => Array.from({ length: 5 }, (_, i) => ({ target: `/${i}`, attributes: [] }));
+    small.server.add('many', { ...text(''), links });
+    expect(small.say('GET', { path: '.well-known/core' })).toMatch(/ "<\/0>,<\/1>"$/);
+  });
+});
+
+it('an Echo that is not ours is not minded', () => {
+  const bench = new ServerBench();
+  bench.server.add('a', text('a'));
+  expect(bench.say('GET', { path: 'a', more: [{ number: ECHO, value: new Uint8Array(12) }] })).toBe(
+    '2.05 "a"',
+  );
+});
