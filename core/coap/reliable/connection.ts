@@ -126,7 +126,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     const reader = this.#reader;
     const { heldBytes, messages } = reader;
     this.#patience.heardMs = nowMs;
-    this.#patience.pingedMs = 0;
+    this.#patience.pingedMs = -1;
     this.#receiving = true;
     try {
       if (this.#framing === 'stream') reader.feed(bytes);

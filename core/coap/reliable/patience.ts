@@ -31,17 +31,18 @@ export class Patience {
   heardMs: number;
   /** A request or response went or came. */
   usedMs: number;
-  /** When our keep-alive Ping went out, 0 while none is unanswered. */
-  pingedMs = 0;
+  /** When our keep-alive Ping went out, -1 while none is unanswered. */
+  pingedMs = -1;
   heldSinceMs = 0;
-  /** When Release was said, 0 before. */
-  releasedMs = 0;
+  /** When Release was said, -1 before. */
+  releasedMs = -1;
   readonly #clock: Clock;
   readonly #limits: ReliableLimits;
   readonly #deadline: Deadline;
   readonly #openedMs: number;
   #takenBytes = 0;
-  #takenMs = 0;
+  /** When the system last took something of what waits, -1 while nothing does. */
+  #takenMs = -1;
   #nextMs = Infinity;
 
   constructor(clock: Clock, wheel: TimerWheel, limits: ReliableLimits, onDue: () => void) {
@@ -67,9 +68,9 @@ export class Patience {
 
   /** After each attempt to send. */
   flushed(nowMs: number, outBytes: number, takenBytes: number): void {
-    if (outBytes === 0) this.#takenMs = 0;
+    if (outBytes === 0) this.#takenMs = -1;
     else {
-      if (this.#takenMs === 0 || takenBytes !== this.#takenBytes) this.#takenMs = nowMs;
+      if (this.#takenMs < 0 || takenBytes !== this.#takenBytes) this.#takenMs = nowMs;
       this.within(this.#limits.stallTimeoutMs);
     }
     this.#takenBytes = takenBytes;
@@ -79,7 +80,7 @@ export class Patience {
   judge(state: Liveness): Impatience | undefined {
     const nowMs = this.#clock.monotonic();
     this.#nextMs = Infinity;
-    if (this.#takenMs > 0 && state.takenBytes !== this.#takenBytes) {
+    if (this.#takenMs >= 0 && state.takenBytes !== this.#takenBytes) {
       this.#takenBytes = state.takenBytes;
       this.#takenMs = nowMs;
     }
@@ -96,11 +97,13 @@ export class Patience {
       const patienceMs = limits.messageTimeoutMs + heldBytes;
       if (this.#over(nowMs, this.heldSinceMs, patienceMs)) return 'unfinished';
     }
-    if (outBytes > 0 && this.#over(nowMs, this.#takenMs, limits.stallTimeoutMs)) return 'stalled';
-    if (this.releasedMs > 0) {
+    // What waits for the end of this turn has not been offered yet.
+    const isOffered = outBytes > 0 && this.#takenMs >= 0;
+    if (isOffered && this.#over(nowMs, this.#takenMs, limits.stallTimeoutMs)) return 'stalled';
+    if (this.releasedMs >= 0) {
       return this.#over(nowMs, this.releasedMs, limits.releaseTimeoutMs) ? 'release_over' : undefined;
     }
-    if (this.pingedMs > 0) {
+    if (this.pingedMs >= 0) {
       if (this.#over(nowMs, this.pingedMs, limits.pongTimeoutMs)) return 'unanswered';
     } else if (!paused && this.#over(nowMs, this.heardMs, limits.keepAliveMs)) return 'ping_now';
     return !busy && this.#over(nowMs, this.usedMs, limits.idleCloseMs) ? 'idle' : undefined;

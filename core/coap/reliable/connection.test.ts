@@ -1,0 +1,561 @@
+import { describe, expect, test } from 'vitest';
+import { codeOf } from '../../base/errors.ts';
+import { option, textBytes } from '../../../test/support/coap-net.ts';
+import { message, rig, settle } from '../../../test/support/coap-reliable.ts';
+import type { Rig, RigOptions } from '../../../test/support/coap-reliable.ts';
+import type { SendingWatcher } from '../carrier.ts';
+import type { CoapMessage } from '../codec/codec.ts';
+import { decodeUint } from '../codec/options.ts';
+import type { TokenOwner } from '../messages/peer.ts';
+import { encodeFramed } from './codec.ts';
+import { DEFAULT_RELIABLE_LIMITS } from './context.ts';
+
+const GET = 1;
+const CONTENT = 0x45;
+const [CSM, PING, PONG, RELEASE, ABORT] = [0xe1, 0xe2, 0xe3, 0xe4, 0xe5] as const;
+const CUSTODY = option(2);
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+const answer = (payload: string) => ({ code: CONTENT, options: [], payload: textBytes(payload) });
+const nobody: SendingWatcher = { acknowledged: () => undefined, failed: () => undefined };
+
+/** The greetings are over. */
+async function opened(options: RigOptions = {}, ...csmOptions: ReturnType<typeof option>[]): Promise<Rig> {
+  const one = rig(options);
+  one.say(message(CSM, { options: csmOptions }));
+  await settle();
+  one.heard();
+  return one;
+}
+
+function owner(): TokenOwner & { responses: CoapMessage[]; errors: string[] } {
+  const responses: CoapMessage[] = [];
+  const errors: string[] = [];
+  return {
+    responses,
+    errors,
+    onResponse: (response) => void responses.push(response),
+    onBrokenResponse: (error) => void errors.push(codeOf(error)),
+  };
+}
+
+const get = (token: Uint8Array, size = 0) => ({
+  confirmable: true,
+  code: GET,
+  token,
+  options: [],
+  payload: new Uint8Array(size),
+});
+
+/** Ended by an Abort of ours that says this. */
+async function abortOf(one: Rig): Promise<{ diagnostic: string; badCsmOption: number[] }> {
+  await settle();
+  const last = one.heard().at(-1)!;
+  expect(last.code).toBe(ABORT);
+  expect([one.pipe.endCount, one.connection.closed]).toEqual([1, true]);
+  return { diagnostic: text(last.payload), badCsmOption: [...(last.options[0]?.value ?? [])] };
+}
+
+describe('the beginning', () => {
+  test('our CSM comes first and at once, with Max-Message-Size and Block-Wise-Transfer', async () => {
+    const one = rig();
+    await settle();
+    const { code, options } = one.heard()[0]!;
+    expect(code).toBe(CSM);
+    expect(options.map(({ number, value }) => [number, decodeUint(value)])).toEqual([
+      [2, DEFAULT_RELIABLE_LIMITS.maxMessageBytes],
+      [4, 0],
+    ]);
+  });
+
+  test('the CSM of the other end makes it ready; a token in it is tolerated', () => {
+    const one = rig();
+    one.say(
+      message(0),
+      message(CSM, { token: Uint8Array.of(1, 2), options: [option(2, 0x20, 0), option(4)] }),
+    );
+    expect([one.readyCount(), one.connection.maxMessageBytes, one.connection.largestSzx]).toEqual([
+      1, 8_192, 7,
+    ]);
+    // Settings are cumulative; BERT goes with a size that has no room for it.
+    one.say(message(CSM, { options: [option(6, 1), option(2, 0x04, 0x80)] }));
+    expect([one.readyCount(), one.connection.maxMessageBytes, one.connection.largestSzx]).toEqual([
+      1, 1_152, 6,
+    ]);
+    one.say(message(CSM));
+    expect(one.connection.maxMessageBytes).toBe(1_152);
+  });
+
+  test('without Block-Wise-Transfer there is no BERT', () => {
+    const one = rig();
+    one.say(message(CSM, { options: [option(2, 0x20, 0)] }));
+    expect(one.connection.largestSzx).toBe(6);
+  });
+
+  test.each<[string, Parameters<typeof message>]>([
+    ['a request', [GET, { token: Uint8Array.of(1) }]],
+    ['a response', [CONTENT]],
+    ['a ping', [PING]],
+  ])('%s before the CSM ends it', async (_what, [code, change]) => {
+    const one = rig();
+    one.say(message(code, change));
+    expect((await abortOf(one)).diagnostic).toContain('CSM');
+    expect(codeOf(one.closed())).toBe('coap.handshake');
+    expect(one.requests).toEqual([]);
+  });
+
+  test.each([
+    ['HTTP', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['MQTT', '\x10\x10\0\x04MQTT\x05\x02\0\x3c\0\0\x03abc'],
+    ['TLS', '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03aaaa'],
+  ])('%s is not taken for CoAP', async (_what, bytes) => {
+    const one = rig();
+    one.connection.receive(new Uint8Array(Buffer.from(bytes, 'latin1')));
+    await abortOf(one);
+    expect(codeOf(one.closed())).toBe('coap.handshake');
+  });
+
+  test('a first message larger than any CSM is not waited for', async () => {
+    const one = rig();
+    one.connection.receive(Uint8Array.of(0xe0, 0x10, 0x00, CSM));
+    expect((await abortOf(one)).diagnostic).toContain('Max-Message-Size');
+  });
+
+  test('no CSM in time', async () => {
+    const one = rig();
+    one.clock.advance(9_900);
+    expect(one.closed()).toBeUndefined();
+    one.clock.advance(200);
+    expect((await abortOf(one)).diagnostic).toContain('in time');
+    one.clock.advance(1_100);
+    expect(one.pipe.destroyCount).toBe(1);
+  });
+
+  test('an Abort instead: its diagnostic is in the error', () => {
+    const one = rig();
+    one.say(message(ABORT, { payload: textBytes('go\naway'), options: [option(2, 9)] }));
+    expect(codeOf(one.closed())).toBe('coap.handshake');
+    expect(one.closed()?.message).toContain('go away');
+    expect(one.closed()?.detail).toEqual({ diagnostic: 'go away', badCsmOption: 9 });
+  });
+});
+
+describe('options and messages that nobody knows', () => {
+  test('a critical option in a CSM: Bad-CSM-Option', async () => {
+    const one = rig();
+    one.say(message(CSM, { options: [option(9, 1)] }));
+    expect(await abortOf(one)).toEqual({
+      diagnostic: 'unknown critical option 9 in CSM',
+      badCsmOption: [9],
+    });
+  });
+  test('a critical option in a Ping ends it too, an elective one is ignored', async () => {
+    const one = await opened();
+    one.say(message(PING, { options: [option(40, 1)] }));
+    expect(one.heard()[0]!.code).toBe(PONG);
+    one.say(message(PING, { options: [option(41, 1)] }));
+    expect(await abortOf(one)).toMatchObject({ badCsmOption: [] });
+  });
+  test('a signal that nobody has defined', async () => {
+    const one = await opened();
+    one.say(message(0xe6));
+    await abortOf(one);
+  });
+  test('a broken message: Abort, counted, and nothing after it is read', async () => {
+    const one = await opened();
+    one.connection.receive(Uint8Array.of(0x10, 0x45, 0xff, 0x00, GET));
+    expect((await abortOf(one)).diagnostic).toContain('payload marker');
+    expect([one.requests.length, one.context.counters.malformed]).toEqual([0, 1]);
+    expect(codeOf(one.closed())).toBe('coap.closed');
+  });
+});
+
+describe('requests of the other end', () => {
+  test('are served once and answered in any order, with their tokens', async () => {
+    const one = await opened();
+    one.say(message(GET, { token: Uint8Array.of(1) }), message(GET, { token: Uint8Array.of(2) }));
+    const [first, second] = one.requests;
+    expect(first).toMatchObject({ confirmable: true, multicast: false, bytes: 3, transport: 'tcp' });
+    expect(first!.peerKey).toMatch(/^tcp \d+$/);
+    expect(first!.carrier()).toBe(one.connection);
+    second!.answer(answer('b'));
+    first!.answer(answer('a'));
+    first!.answer(answer('again'));
+    await settle();
+    expect(one.heard().map((each) => [each.token[0], text(each.payload)])).toEqual([
+      [2, 'b'],
+      [1, 'a'],
+    ]);
+    expect(one.context.counters.served).toBe(2);
+  });
+  test('null and undefined are silence', async () => {
+    const one = await opened({ serve: (request) => request.answer(request.code === GET ? null : undefined) });
+    one.say(message(GET), message(2));
+    await settle();
+    expect(one.heard()).toEqual([]);
+    expect(one.connection.busy).toBe(false);
+  });
+  test('an answer larger than the other end takes becomes 5.00', async () => {
+    const one = await opened({}, option(2, 200));
+    one.say(message(GET, { token: Uint8Array.of(7) }));
+    one.requests[0]!.answer(answer('x'.repeat(300)));
+    await settle();
+    expect(one.heard().map(({ code, token }) => [code, token[0]])).toEqual([[0xa0, 7]]);
+    expect(one.context.counters.sendErrors).toBe(1);
+  });
+  test('one that cannot be served becomes 5.00', async () => {
+    const one = await opened({
+      serve: () => {
+        throw new Error('a fault');
+      },
+    });
+    one.say(message(GET));
+    expect(one.heard()[0]!.code).toBe(0xa0);
+  });
+  test('too many at once are asked to wait', async () => {
+    const one = await opened({ limits: { servedPerConnection: 2 } });
+    one.say(...[1, 2, 3].map((each) => message(GET, { token: Uint8Array.of(each) })));
+    const [refused] = one.heard();
+    expect([refused!.code, refused!.token[0], refused!.options[0]!.number]).toEqual([0x9d, 3, 14]);
+    expect(one.requests).toHaveLength(2);
+    expect(one.context.counters.droppedByLimit).toBe(1);
+  });
+  test('an answer after the end does nothing', async () => {
+    const one = await opened();
+    one.say(message(GET));
+    one.connection.ended('gone');
+    one.requests[0]!.answer(answer('late'));
+    await settle();
+    expect(one.heard()).toEqual([]);
+  });
+});
+
+describe('our requests', () => {
+  test('go out together; answers find the owners of their tokens', async () => {
+    const one = await opened();
+    const [a, b] = [owner(), owner()];
+    const sent: string[] = [];
+    for (const [who, token] of [[a, 1], [b, 2]] as const) {
+      one.connection.own(Uint8Array.of(token), who);
+      const sending = one.connection.send(get(Uint8Array.of(token)), { ...nobody, sent: () => sent.push('out') });
+      expect([sending.state, sent.length]).toEqual(['waiting', 0]);
+    } // prettier-ignore
+    await settle();
+    expect(sent).toEqual(['out', 'out']);
+    expect(one.heard().map(({ code }) => code)).toEqual([GET, GET]);
+    one.say(message(CONTENT, { token: Uint8Array.of(2), payload: textBytes('b') }));
+    expect([a.responses.length, text(b.responses[0]!.payload)]).toEqual([0, 'b']);
+    one.connection.disown(Uint8Array.of(2), a);
+    one.say(message(CONTENT, { token: Uint8Array.of(2) }));
+    one.connection.disown(Uint8Array.of(2), b);
+    one.say(message(CONTENT, { token: Uint8Array.of(2) }), message(CONTENT));
+    expect([b.responses.length, one.context.counters.unmatched]).toEqual([2, 2]);
+  });
+  test('one larger than the other end takes is not sent', async () => {
+    const one = await opened({}, option(2, 200));
+    const failed = (run: () => unknown) => {
+      try {
+        run();
+        return 'sent';
+      } catch (error) {
+        return codeOf(error);
+      }
+    };
+    expect(failed(() => one.connection.send(get(Uint8Array.of(1), 200), nobody))).toBe('coap.too_large');
+    expect(failed(() => one.connection.sendUnawaited(get(Uint8Array.of(1), 200)))).toBe('coap.too_large');
+    await settle();
+    expect(one.heard()).toEqual([]);
+  });
+  test('their number is bounded', async () => {
+    const one = await opened({ limits: { requestsPerConnection: 1 } });
+    const sending = one.connection.send(get(Uint8Array.of(1)), nobody);
+    expect(() => one.connection.send(get(Uint8Array.of(2)), nobody)).toThrow('waits');
+    sending.release();
+    sending.release();
+    expect(one.connection.send(get(Uint8Array.of(3)), nobody).state).toBe('waiting');
+  });
+  test('when the connection ends, each owner and each watcher hears it once', async () => {
+    const one = await opened();
+    const [asking, observing] = [owner(), owner()];
+    const failures: string[] = [];
+    one.connection.own(Uint8Array.of(1), asking);
+    one.connection.own(Uint8Array.of(2), observing);
+    one.connection.send(get(Uint8Array.of(1)), {
+      ...nobody,
+      failed: (error) => failures.push(codeOf(error)),
+    });
+    const ping = one.connection.ping().catch(codeOf);
+    one.connection.ended('ECONNRESET');
+    one.connection.ended('again');
+    expect([asking.errors, observing.errors, failures]).toEqual([
+      ['coap.closed'],
+      ['coap.closed'],
+      ['coap.closed'],
+    ]);
+    expect(await ping).toBe('coap.closed');
+    expect(() => one.connection.send(get(Uint8Array.of(3)), nobody)).toThrow('has ended');
+    const late = owner();
+    one.connection.own(Uint8Array.of(4), late);
+    expect(late.errors).toEqual([]);
+    await settle();
+    expect(late.errors).toEqual(['coap.closed']);
+    expect(one.wheel.size).toBe(0);
+  });
+});
+
+describe('Ping and Pong', () => {
+  test('theirs is answered with its token', async () => {
+    const one = await opened();
+    one.say(message(PING, { token: Uint8Array.of(0x42) }));
+    expect(one.heard().map(({ code, token }) => [code, ...token])).toEqual([[PONG, 0x42]]);
+  });
+  test('with Custody the Pong waits for what came before, and not for what came after', async () => {
+    const one = await opened();
+    one.say(message(GET, { token: Uint8Array.of(1) }), message(PING, { options: [CUSTODY] }));
+    one.say(message(GET, { token: Uint8Array.of(2) }));
+    expect(one.heard()).toEqual([]);
+    one.requests[0]!.answer(answer('a'));
+    await settle();
+    expect(one.heard().map(({ code, options }) => [code, options.length])).toEqual([
+      [CONTENT, 0],
+      [PONG, 1],
+    ]);
+    one.say(message(PING));
+    expect(one.heard()[0]!.code).toBe(PONG);
+  });
+  test('ours: the time that it took', async () => {
+    const one = await opened();
+    const rtt = one.connection.ping();
+    await settle();
+    const [ping] = one.heard();
+    one.clock.advance(70);
+    one.say(message(PONG, { token: Uint8Array.of(1) }), message(PONG, { token: ping!.token }));
+    expect(await rtt).toEqual({ rttMs: 70 });
+  });
+  test('ours: a Pong without a token answers the oldest, as libcoap does it', async () => {
+    const one = await opened();
+    const rtt = one.connection.ping();
+    one.say(message(PONG));
+    expect(await rtt).toEqual({ rttMs: 0 });
+  });
+  test('ours: no answer, cancelled, too many', async () => {
+    const one = await opened({ limits: { pingsPerConnection: 2 } });
+    const giveUp = new AbortController();
+    const [silent, left] = [one.connection.ping(), one.connection.ping(giveUp.signal)].map((each) =>
+      each.catch(codeOf),
+    );
+    expect(await one.connection.ping().catch(codeOf)).toBe('coap.busy');
+    giveUp.abort();
+    one.clock.advance(21_000);
+    expect([await silent, await left]).toEqual(['coap.timeout', 'coap.cancelled']);
+    expect(await one.connection.ping(AbortSignal.abort()).catch(codeOf)).toBe('coap.cancelled');
+  });
+});
+
+describe('Release and Abort', () => {
+  test('theirs: what is under way in both directions is finished, nothing new is begun', async () => {
+    const one = await opened();
+    one.say(message(GET, { token: Uint8Array.of(9) }));
+    const waiting = owner();
+    one.connection.own(Uint8Array.of(1), waiting);
+    const sending = one.connection.send(get(Uint8Array.of(1)), nobody);
+    one.say(message(RELEASE, { options: [option(4, 30), option(2, 0x78)] }));
+    expect([one.connection.closed, one.connection.holdOffMs, one.closed()]).toEqual([
+      true,
+      30_000,
+      undefined,
+    ]);
+    expect(() => one.connection.send(get(Uint8Array.of(2)), nobody)).toThrow('has ended');
+    one.requests[0]!.answer(answer('yes'));
+    one.say(message(CONTENT, { token: Uint8Array.of(1) }));
+    sending.release();
+    await settle();
+    expect(waiting.responses).toHaveLength(1);
+    expect(one.heard().map(({ code }) => code)).toEqual([GET, CONTENT]);
+    expect([codeOf(one.closed()), one.pipe.endCount]).toEqual(['coap.closed', 1]);
+  });
+  test('theirs, with nothing under way', async () => {
+    const one = await opened();
+    one.say(message(RELEASE));
+    expect([one.pipe.endCount, one.connection.closed]).toEqual([1, true]);
+    one.clock.advance(1_100);
+    expect(one.pipe.destroyCount).toBe(1);
+  });
+  test('ours says why; a request that is never answered is not waited for for ever', async () => {
+    const one = await opened();
+    one.connection.send(get(Uint8Array.of(1)), nobody);
+    one.connection.release('maintenance');
+    one.connection.release('again');
+    await settle();
+    expect(one.heard().map(({ code, payload }) => [code, text(payload)])).toEqual([
+      [GET, ''],
+      [RELEASE, 'maintenance'],
+    ]);
+    expect(one.pipe.endCount).toBe(0);
+    one.clock.advance(10_100);
+    expect([one.pipe.endCount, codeOf(one.closed())]).toEqual([1, 'coap.closed']);
+  });
+  test('their Abort: whoever waits reads its diagnostic', async () => {
+    const one = await opened();
+    const waiting = owner();
+    let failure: Error | undefined;
+    one.connection.own(Uint8Array.of(1), waiting);
+    one.connection.send(get(Uint8Array.of(1)), { ...nobody, failed: (error) => (failure = error) });
+    one.say(message(ABORT, { payload: textBytes('out of memory') }), message(GET));
+    expect(failure?.message).toContain('the other end aborted it: out of memory');
+    expect([waiting.errors, one.requests]).toEqual([['coap.closed'], []]);
+  });
+});
+
+describe('patience', () => {
+  test('quiet for long: Ping, and without a sign of life the end', async () => {
+    const one = await opened({ limits: { idleCloseMs: Infinity } });
+    one.clock.advance(120_100);
+    expect(one.heard()).toEqual([]); // microtasks have not run
+    await settle();
+    const [ping] = one.heard();
+    expect(ping!.code).toBe(PING);
+    one.say(message(PONG, { token: ping!.token }));
+    one.clock.advance(119_000);
+    await settle();
+    expect(one.heard()).toEqual([]);
+    one.clock.advance(1_100);
+    await settle();
+    expect(one.heard()).toHaveLength(1);
+    one.clock.advance(20_100);
+    expect([one.pipe.destroyCount, codeOf(one.closed())]).toEqual([1, 'coap.closed']);
+    expect(one.closed()!.message).toContain('sign of life');
+  });
+  test('idle: Release, but not while somebody observes', async () => {
+    const quiet = { keepAliveMs: Infinity };
+    const idle = await opened({ limits: quiet });
+    const observed = await opened({ limits: quiet });
+    observed.say(message(GET, { options: [option(6)] }));
+    observed.requests[0]!.answer({ ...answer('1'), options: [option(6, 1)] });
+    const observing = await opened({ limits: quiet });
+    observing.connection.own(Uint8Array.of(1), owner());
+    for (const { clock } of [idle, observed, observing]) clock.advance(15 * 60_000 + 100);
+    await settle();
+    expect(idle.heard().map(({ code }) => code)).toEqual([RELEASE]);
+    expect(idle.pipe.endCount).toBe(1);
+    expect([observed.connection.closed, observing.connection.closed]).toEqual([false, false]);
+  });
+  test('a message that is never finished (slow loris)', async () => {
+    const one = await opened();
+    const large = encodeFramed(message(2, { payload: new Uint8Array(50_000) }), 'stream', Infinity);
+    for (let at = 0; at < 40; at++) {
+      one.connection.receive(new Uint8Array(large.subarray(at, at + 1)));
+      one.clock.advance(700);
+    }
+    expect(one.closed()).toBeUndefined();
+    one.clock.advance(2_200);
+    expect((await abortOf(one)).diagnostic).toContain('too long');
+    expect([one.context.held.bytes, one.context.counters.droppedByLimit]).toEqual([0, 1]);
+  });
+  test('a slow one that goes on is waited for', async () => {
+    const one = await opened();
+    const large = encodeFramed(message(2, { payload: new Uint8Array(100_000) }), 'stream', Infinity);
+    for (let at = 0; at < large.length; at += 2_000) {
+      one.connection.receive(new Uint8Array(large.subarray(at, at + 2_000)));
+      one.clock.advance(1_500);
+    }
+    expect([one.requests.length, one.closed()]).toEqual([1, undefined]);
+    expect(one.context.held.bytes).toBe(0);
+  });
+  test.each([
+    ['CSMs', CSM],
+    ['Pings', PING],
+    ['empty messages', 0],
+  ])('a flood of %s', async (_what, code) => {
+    const one = await opened();
+    for (let i = 0; i < 50; i++) one.say(...Array.from({ length: 10 }, () => message(code)));
+    expect((await abortOf(one)).diagnostic).toContain('too many');
+    expect(one.context.counters.droppedByLimit).toBe(1);
+  });
+  test('the same number over a longer time is no flood', async () => {
+    const one = await opened();
+    for (let i = 0; i < 500; i++) {
+      one.say(message(PING));
+      one.clock.advance(60);
+    }
+    expect(one.connection.closed).toBe(false);
+  });
+});
+
+describe('a slow reader', () => {
+  const big = answer('x'.repeat(20_000));
+
+  test('is not read while its answers wait, and read again when they have gone', async () => {
+    const one = await opened({ serve: (request) => request.answer(big) }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    for (let i = 0; i < 6; i++) one.say(message(GET));
+    expect(one.pipe.paused).toBe(false);
+    one.say(message(GET));
+    expect(one.pipe.paused).toBe(true);
+    one.pipe.bufferedBytes = 0;
+    one.pipe.stuck = false;
+    one.connection.drained();
+    expect([one.pipe.paused, one.heard().length]).toEqual([false, 7]);
+  });
+  test('is given up when it takes nothing for long, but not while it takes a little', async () => {
+    const one = await opened({ serve: (request) => request.answer(big) }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    for (let i = 0; i < 6; i++) one.say(message(GET));
+    for (let i = 0; i < 4; i++) {
+      one.clock.advance(20_000);
+      one.pipe.bufferedBytes -= 10_000;
+    }
+    expect(one.closed()).toBeUndefined();
+    one.clock.advance(45_000);
+    expect([one.pipe.destroyCount, one.closed()?.message.includes('does not read')]).toEqual([1, true]);
+    expect(one.context.counters.droppedByLimit).toBe(1);
+  });
+  test('its answers are bounded: then it is cut off', async () => {
+    const limits = { outBytes: 100_000 };
+    const one = await opened({ limits, serve: (request) => request.answer(big) }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    for (let i = 0; i < 6; i++) one.say(message(GET));
+    expect([one.pipe.destroyCount, codeOf(one.closed())]).toEqual([1, 'coap.closed']);
+  });
+  test('notifications to it fail with coap.busy, and nothing else happens', async () => {
+    const one = await opened({ limits: { outBytes: 100_000 } }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    const notification = { ...get(Uint8Array.of(1)), code: CONTENT, payload: big.payload };
+    for (let i = 0; i < 4; i++) one.connection.sendUnawaited(notification);
+    expect(() => one.connection.sendUnawaited(notification)).toThrow('waits');
+    await settle();
+    expect([one.connection.closed, one.context.counters.droppedByLimit]).toEqual([false, 1]);
+  });
+  test('who opened the connection goes on reading: two full queues must not wait for each other', async () => {
+    const one = await opened({ role: 'initiator' }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    for (let i = 0; i < 20; i++) one.connection.send(get(Uint8Array.of(i), 20_000), nobody);
+    await settle();
+    expect([one.pipe.paused, one.pipe.bufferedBytes < 150_000]).toEqual([false, true]);
+  });
+});
+
+test('over WebSocket each frame is one message, and its size is checked', async () => {
+  const one = await opened({ framing: 'websocket' });
+  one.say(message(GET, { token: Uint8Array.of(5) }), message(PING));
+  expect(one.requests[0]!.peerKey).toMatch(/^ws /);
+  expect(one.heard().map(({ code }) => code)).toEqual([PONG]);
+  one.connection.receive(new Uint8Array(DEFAULT_RELIABLE_LIMITS.maxMessageBytes + 1));
+  expect((await abortOf(one)).diagnostic).toContain('Max-Message-Size');
+});
+
+test('a tap sees every message with its bytes and what became of it; without one nothing is made', async () => {
+  const one = await opened({ tapped: true });
+  one.say(message(PING), message(GET), message(CONTENT));
+  one.connection.receive(Uint8Array.of(0x00, 0x21));
+  expect(one.events.map(({ direction, verdict, bytes }) => [direction, verdict, bytes[1] ?? 0])).toEqual([
+    ['out', 'ok', expect.any(Number)],
+    ['in', 'ok', CSM],
+    ['in', 'ok', PING],
+    ['out', 'ok', PONG],
+    ['in', 'ok', GET],
+    ['in', 'unmatched', CONTENT],
+    ['in', 'malformed', 0x21],
+    ['out', 'ok', expect.any(Number)],
+  ]);
+  expect((await opened()).events).toEqual([]);
+});
