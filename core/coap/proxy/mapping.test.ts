@@ -223,12 +223,31 @@ describe('a response', () => {
     [30_000, 'image/svg+xml', 'attachment'],
     [41, 'application/xml', 'attachment'],
     [65_000, 'application/coap-payload;cf=65000', 'attachment'],
-    [null, 'application/octet-stream', 'attachment'],
+    [null, 'text/plain; charset=utf-8', undefined],
   ])('of format %s is %s, %s', (format, type, disposition) => {
     const options = format === null ? [] : [uintOption(CONTENT_FORMAT, format)];
     const { headers } = mapResponse(target, get, undefined, answered('2.05', 'x', ...options));
     expect([headers['Content-Type'], headers['Content-Disposition']]).toEqual([type, disposition]);
     expect(headers['Content-Encoding']).toBe(format === 11_050 ? 'deflate' : undefined);
+  });
+});
+
+it.each([
+  ['Nov 22 17:13:40\n', 'text/plain; charset=utf-8'],
+  ['21 °C', 'text/plain; charset=utf-8'],
+  ['<script>', 'text/plain; charset=utf-8'],
+  ['', 'text/plain; charset=utf-8'],
+  ['\x00', 'application/octet-stream'],
+  ['\x1b[2J', 'application/octet-stream'],
+])('%j without a format is %s', (payload, type) => {
+  expect(mapResponse(target, get, undefined, answered('2.05', payload)).headers['Content-Type']).toBe(type);
+});
+
+it('bytes without a format that are no UTF-8 are a download', () => {
+  const answer = { codeNumber: 69, options: [], payload: bytes(0xff, 0xfe, 0x41), peer };
+  expect(mapResponse(target, get, undefined, answer).headers).toMatchObject({
+    'Content-Type': 'application/octet-stream',
+    'Content-Disposition': 'attachment',
   });
 });
 

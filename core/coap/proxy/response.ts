@@ -82,13 +82,27 @@ function bodyOf(answer: ProxiedAnswer, status: number, headers: Record<string, s
     return payload;
   }
   if (payload.length === 0 && status !== 200) return payload;
-  // Nobody knows what a payload without Content-Format is; a browser must not guess.
-  const media =
-    format === undefined
-      ? { contentType: 'application/octet-stream', contentEncoding: null }
-      : httpMediaType(format);
+  // Without a Content-Format the receiver may look (RFC 7252 §5.5.1): many servers leave it out for text. Nothing is
+  // taken for more than that, and a browser must not guess any further.
+  const unknown = { contentType: isText(payload) ? TEXT : 'application/octet-stream', contentEncoding: null };
+  const media = format === undefined ? unknown : httpMediaType(format);
   headers['Content-Type'] = media.contentType;
   if (media.contentEncoding !== null) headers['Content-Encoding'] = media.contentEncoding;
   if (!SHOWN.test(media.contentType)) headers['Content-Disposition'] = 'attachment';
   return payload;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** UTF-8 without control characters but tab and line ends. */
+function isText(payload: Uint8Array): boolean {
+  if (payload.some((byte) => byte === 0x7f || (byte < 0x20 && byte !== 9 && byte !== 10 && byte !== 13))) {
+    return false;
+  }
+  try {
+    utf8.decode(payload);
+    return true;
+  } catch {
+    return false;
+  }
 }
