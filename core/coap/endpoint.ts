@@ -311,7 +311,13 @@ export class CoapEndpoint {
 
   /** Hears every message in and out over every transport. Call what it returns to hear no more. */
   tap(listener: WireTap): () => void {
-    const own: WireTap = (event) => listener(event);
+    const own: WireTap = (event) => {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#options.log.error('a listener to the messages of CoAP failed', { error });
+      }
+    };
     this.#taps.add(own);
     this.#retap();
     return () => {

@@ -397,7 +397,7 @@ export class Observation implements TokenOwner, SendingWatcher {
     const echo = message.code === UNAUTHORIZED ? findOption(message.options, ECHO) : undefined;
     if (echo === undefined || this.#echoes > 0) return false;
     this.#echoes++;
-    this.#echo = echo.slice();
+    this.#echo = Uint8Array.from(echo);
     this.#endRegistration();
     void this.#register();
     return true;

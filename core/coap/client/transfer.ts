@@ -190,7 +190,7 @@ export class Transfer {
     const echo = findOption(message.options, ECHO);
     if (echo === undefined) return message;
     // For this request once more, or for the next one (RFC 9175 §2.3).
-    this.#echo = echo.slice();
+    this.#echo = Uint8Array.from(echo);
     if (message.code !== UNAUTHORIZED || sameBytes(before, echo)) return message;
     return this.#sendOnce(options, payload, again);
   }
