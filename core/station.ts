@@ -7,7 +7,6 @@ import type { Clock } from './base/clock.ts';
 import { CodedError } from './base/errors.ts';
 import type { Unsubscribe } from './base/events.ts';
 import type { Log } from './base/log.ts';
-import { CoapEndpoint } from './coap/endpoint.ts';
 import type { Role } from './contract/roles.ts';
 import type { StationInfo } from './contract/station.ts';
 import { ReadingsHub } from './devices/readings-hub.ts';
@@ -20,7 +19,8 @@ import type { RpcHost } from './rpc/host.ts';
 import type { HostTransport } from './rpc/types.ts';
 import { createBrokerParts, startBroker, stopBroker } from './station/broker-parts.ts';
 import type { BrokerParts } from './station/broker-parts.ts';
-import { CoapDesk } from './station/coap/desk.ts';
+import { createCoapParts, startCoap, stopCoap } from './station/coap/parts.ts';
+import type { CoapParts } from './station/coap/parts.ts';
 import { collectStatus } from './station/collect.ts';
 import { consoleFolder } from './station/console-folder.ts';
 import { createHandlers } from './station/handlers.ts';
@@ -43,10 +43,8 @@ export interface ReadyLine {
 }
 
 /** Everything that is there between `start` and `stop`. */
-interface Running extends BrokerParts {
+interface Running extends BrokerParts, CoapParts {
   record: Record;
-  endpoint: CoapEndpoint;
-  desk: CoapDesk;
   status: StatusBoard;
   rpc: RpcHost;
   gateway: Gateway;
@@ -132,9 +130,9 @@ export class Station {
     const intake = new Intake({ telemetry, registry, hub, topics, record });
     const brokerParts = createBrokerParts({ options: this.#options, record, intake, clock, logFor });
     const { mqttListeners } = brokerParts;
-    const endpoint = new CoapEndpoint({ clock, log: logFor('coap') });
-    const desk = new CoapDesk({ endpoint, registry, intake, store: record, clock, log: logFor('coap') });
-    desk.load(catalog.resources);
+    const coapParts = createCoapParts({
+      ...{ options: this.#options, record, registry, topics, intake, broker: brokerParts, clock, logFor },
+    });
 
     const listeners = new ListenerBoard(logFor('station'));
     const status = new StatusBoard({
@@ -155,7 +153,7 @@ export class Station {
     const gatewayCounters = () => running.screensGate?.counters ?? null;
     const info = () => this.#info(running);
     const rpc = createRpcHost(
-      createHandlers({ clock, info, status, registry, topics, hub, record, desk, ...brokerParts }),
+      createHandlers({ clock, info, status, registry, topics, hub, record, ...brokerParts, ...coapParts }),
       { clock, log: logFor('rpc') },
     );
     const gateway = createGateway({
@@ -166,6 +164,7 @@ export class Station {
       consoleFolder: consoleFolder(),
       allowedNames: [hostname()],
       metrics: () => metricsOf(running, this.#startedMs),
+      proxy: coapParts.proxy,
     });
     const listening = [
       record.statusChanged.on(() => status.touch()),
@@ -175,9 +174,8 @@ export class Station {
     ];
     const running: Running = {
       ...brokerParts,
+      ...coapParts,
       record,
-      endpoint,
-      desk,
       status,
       rpc,
       gateway,
@@ -205,7 +203,7 @@ export class Station {
   }
 
   async #listen(running: Running): Promise<void> {
-    const { record, endpoint, desk, status, gateway, listeners } = running;
+    const { record, endpoint, status, gateway, listeners } = running;
     const { coap, http } = this.#options;
     await Promise.all([
       startBroker(running),
@@ -224,7 +222,7 @@ export class Station {
         'None of the listeners could start, so there is nothing to serve.',
       );
     }
-    desk.resume();
+    await startCoap(running);
     record.updateRunning({ http: consoleUrl(listeners) });
     status.start();
   }
@@ -245,10 +243,10 @@ export class Station {
   }
 
   async #shutDown(running: Running): Promise<void> {
-    const { record, desk, status, rpc, listeners, listening } = running;
+    const { record, status, rpc, listeners, listening } = running;
     status.stop();
     rpc.stop();
-    desk.stop();
+    await stopCoap(running);
     await Promise.all([stopBroker(running), listeners.close()]);
     await record.close();
     for (const remove of listening) remove();

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { ManualClock } from '../base/manual-clock.ts';
+import { newDirectoryCounters } from '../coap/directory/limits.ts';
 import { CoapEndpoint } from '../coap/endpoint.ts';
+import { newServerCounters } from '../coap/server/limits.ts';
 import { MemorySink } from '../devices/memory-sink-for-tests.ts';
 import { DeviceRegistry } from '../devices/registry.ts';
 import { TopicTree } from '../devices/topic-tree.ts';
@@ -31,6 +33,8 @@ function everyLimit(): string[] {
       mqttListeners: { counters: () => ({ handshakesFailed: 1, upgradesRefused: 1, newcomersTimedOut: 1 }) },
       mqttAccess: { counters: { wrong: 1, throttled: 1, busy: 1 } },
       endpoint: part(new CoapEndpoint({ clock, log: silentLog })),
+      server: { counters: atOne(newServerCounters()) },
+      directory: { counters: atOne(newDirectoryCounters()) },
       registry: part(registry),
       topics: part(new TopicTree({ sink, seriesOf: () => [] })),
       telemetry: part(new Telemetry({ catalog: registry })),
@@ -59,6 +63,9 @@ function everyLimit(): string[] {
         badMessages: 1,
         helloTimeouts: 1,
         tooManyScreens: 1,
+        proxyBusy: 1,
+        proxyTooLarge: 1,
+        proxySlow: 1,
       },
     },
     1,

@@ -1,4 +1,6 @@
+import type { Directory } from '../coap/directory/directory.ts';
 import type { CoapEndpoint } from '../coap/endpoint.ts';
+import type { CoapServer } from '../coap/server/coap-server.ts';
 import type { LimitCounters, ListenerStatus, StationStatus } from '../contract/station.ts';
 import type { DeviceRegistry } from '../devices/registry.ts';
 import type { TopicTree } from '../devices/topic-tree.ts';
@@ -17,6 +19,8 @@ export interface StatusParts {
   mqttListeners: MqttListeners;
   mqttAccess: MqttAccess;
   endpoint: CoapEndpoint;
+  server: CoapServer;
+  directory: Directory;
   desk: CoapDesk;
   record: Record;
   registry: DeviceRegistry;
@@ -34,6 +38,8 @@ export interface LimitParts {
   mqttListeners: Pick<MqttListeners, 'counters'>;
   mqttAccess: Pick<MqttAccess, 'counters'>;
   endpoint: Pick<CoapEndpoint, 'counters'>;
+  server: Pick<CoapServer, 'counters'>;
+  directory: Pick<Directory, 'counters'>;
   registry: Pick<DeviceRegistry, 'counters'>;
   topics: Pick<TopicTree, 'counters'>;
   telemetry: Pick<Telemetry, 'counters'>;
@@ -108,6 +114,8 @@ export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCount
       dropped_by_limit: coap.droppedByLimit,
       send_errors: coap.sendErrors,
     },
+    coap_server: withoutUse({ ...parts.server.counters }),
+    coap_directory: withoutUse({ ...parts.directory.counters }),
     readings: {
       ...telemetry.counters.raw,
       left_out: telemetry.counters.leftOut,
@@ -129,9 +137,13 @@ export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCount
 }
 
 /** Counters of ordinary use are no limits. */
+const USE = new Set([
+  ...['calls', 'requests', 'notifications', 'notificationsCoalesced', 'addressesVerified'],
+  ...['registered', 'updated', 'removed', 'expired'],
+]);
+
 function withoutUse(counters: { [reason: string]: number }): { [reason: string]: number } {
-  const { calls: _calls, requests: _requests, ...refusals } = counters;
-  return refusals;
+  return Object.fromEntries(Object.entries(counters).filter(([name]) => !USE.has(name)));
 }
 
 function snakeCase(name: string): string {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { CodedError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { addressText } from '../../coap/address.ts';
 import type { CoapResponse } from '../../coap/client/response.ts';
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import { parseCoapUri } from '../../coap/uri.ts';
@@ -132,10 +133,10 @@ export class CoapDesk {
     return responseView(uri, response, deviceId);
   }
 
-  async ping(uri: string, signal: AbortSignal): Promise<{ rttMs: number }> {
-    const pong = await this.#parts.endpoint.ping(uri, { signal });
+  async ping(uri: string, signal: AbortSignal): Promise<{ rttMs: number; peer: string }> {
+    const { rttMs, peer } = await this.#parts.endpoint.ping(uri, { signal });
     this.#seen(parseCoapUri(uri).authority);
-    return pong;
+    return { rttMs, peer: addressText(peer) };
   }
 
   /** Observes (RFC 7641) until it is cancelled, also across restarts of the station. Already observed: no change. */

@@ -3,6 +3,7 @@ import type { Unsubscribe } from '../../base/events.ts';
 import type { Log } from '../../base/log.ts';
 import { Directory } from '../../coap/directory/directory.ts';
 import { mountDirectory } from '../../coap/directory/resources.ts';
+import { listInterfaces } from '../../coap/discovery/interfaces.ts';
 import { CoapEndpoint } from '../../coap/endpoint.ts';
 import { secureRandom } from '../../coap/random.ts';
 import { CoapServer } from '../../coap/server/coap-server.ts';
@@ -25,7 +26,7 @@ import { ExchangeBook } from './exchange-book.ts';
 import { fixedListeners, listensBeyond } from './fixed-listeners.ts';
 import { NumberPreview } from './number-preview.ts';
 import { savedRequests } from './saved-requests.ts';
-import { ScanDesk } from './scan-desk.ts';
+import { ScanDesk, readLinkText } from './scan-desk.ts';
 
 export interface CoapParts {
   endpoint: CoapEndpoint;
@@ -66,7 +67,7 @@ export function createCoapParts(parts: {
     log,
     serve: (request) => server.sink(request),
     tlsFor: () => ({ ca: certificates.authorities() }),
-    groups: { interfaces: listensBeyond(options.coap) ? 'all' : 'none' },
+    groups: listensBeyond(options.coap) ? networks() : [],
   });
   const server = new CoapServer({
     clock,
@@ -83,7 +84,7 @@ export function createCoapParts(parts: {
   const directory = new Directory({ clock, random: secureRandom() });
   const directoryDesk = new DirectoryDesk({ directory, desk, registry, store: record, log });
   directoryDesk.load(record.catalog.registrations);
-  const fetchLinks = (uri: string, signal: AbortSignal) => endpoint.discover(uri, { signal });
+  const fetchLinks = (uri: string, signal: AbortSignal) => readLinkText(endpoint, uri, signal);
 
   const changes = new ServerChanges({ server, registry, broker: broker.broker, clock });
   mountResources({
@@ -118,6 +119,13 @@ export function createCoapParts(parts: {
   };
 }
 
+/** Interfaces on which `All CoAP Nodes` is heard: those that lead to other machines. */
+function networks(): string[] {
+  return listInterfaces()
+    .filter(({ loopback }) => !loopback)
+    .map(({ name }) => name);
+}
+
 /** Observations start and listeners of reliable transports open, once the UDP port is (or is not) there. */
 export async function startCoap({ desk, coapListeners }: CoapParts): Promise<void> {
   await coapListeners.start();
@@ -125,9 +133,8 @@ export async function startCoap({ desk, coapListeners }: CoapParts): Promise<voi
 }
 
 export async function stopCoap(parts: CoapParts): Promise<void> {
-  const { desk, coapListeners, changes, server, directory, directoryDesk, scanDesk, proxy } = parts;
+  const { desk, coapListeners, changes, server, directory, directoryDesk, scanDesk } = parts;
   scanDesk.stop();
-  proxy.stop();
   desk.stop();
   changes.stop();
   server.stop();
