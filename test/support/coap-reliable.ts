@@ -2,8 +2,11 @@
 import { ManualClock } from '../../core/base/manual-clock.ts';
 import { silentLog } from '../../core/base/log.ts';
 import { TimerWheel } from '../../core/base/timer-wheel.ts';
+import { codeOf } from '../../core/base/errors.ts';
 import type { CodedError } from '../../core/base/errors.ts';
-import type { WireEvent } from '../../core/coap/carrier.ts';
+import type { SendingWatcher, WireEvent } from '../../core/coap/carrier.ts';
+import type { CoapMessage } from '../../core/coap/codec/codec.ts';
+import type { TokenOwner } from '../../core/coap/messages/peer.ts';
 import { newCounters } from '../../core/coap/parameters.ts';
 import { ReliableConnection } from '../../core/coap/reliable/connection.ts';
 import { contextOf } from '../../core/coap/reliable/context.ts';
@@ -11,6 +14,8 @@ import type { ReliableContext, ReliableLimits } from '../../core/coap/reliable/c
 import { decodeFramed, encodeFramed, streamMessageBytes } from '../../core/coap/reliable/codec.ts';
 import type { Framing, ReliableMessage } from '../../core/coap/reliable/codec.ts';
 import type { MessagePipe } from '../../core/coap/reliable/pipe.ts';
+import type { option} from './coap-net.ts';
+import { textBytes } from './coap-net.ts';
 import type { IncomingRequest } from '../../core/coap/server/types.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -159,4 +164,50 @@ export function messagesIn(bytes: Uint8Array): ReliableMessage[] {
 /** Until microtasks and what they cause have run. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+export const GET = 1;
+export const CONTENT = 0x45;
+export const [CSM, PING, PONG, RELEASE, ABORT] = [0xe1, 0xe2, 0xe3, 0xe4, 0xe5] as const;
+export const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+export const answer = (payload: string) => ({ code: CONTENT, options: [], payload: textBytes(payload) });
+export const nobody: SendingWatcher = { acknowledged: () => undefined, failed: () => undefined };
+
+/** The greetings are over. */
+export async function opened(
+  options: RigOptions = {},
+  ...csmOptions: ReturnType<typeof option>[]
+): Promise<Rig> {
+  const one = rig(options);
+  one.say(message(CSM, { options: csmOptions }));
+  await settle();
+  one.heard();
+  return one;
+}
+
+export function owner(): TokenOwner & { responses: CoapMessage[]; errors: string[] } {
+  const responses: CoapMessage[] = [];
+  const errors: string[] = [];
+  return {
+    responses,
+    errors,
+    onResponse: (response) => void responses.push(response),
+    onBrokenResponse: (error) => void errors.push(codeOf(error)),
+  };
+}
+
+export const get = (token: Uint8Array, size = 0) => ({
+  confirmable: true,
+  code: GET,
+  token,
+  options: [],
+  payload: new Uint8Array(size),
+});
+
+/** Ended by an Abort of ours that says this. */
+export async function abortOf(one: Rig): Promise<{ diagnostic: string; badCsmOption: number[] }> {
+  await settle();
+  const last = one.heard().at(-1)!;
+  if (last.code !== ABORT || one.pipe.endCount !== 1 || !one.connection.closed) throw new Error('no Abort');
+  return { diagnostic: text(last.payload), badCsmOption: [...(last.options[0]?.value ?? [])] };
 }
