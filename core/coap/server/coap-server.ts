@@ -198,6 +198,7 @@ export class CoapServer {
 
     // What makes a transfer go on is never left out, whatever No-Response says.
     const early = this.#blockwise.takeBody(asked) ?? this.#blockwise.laterBlock(asked);
+    if (early !== undefined && isSuccess(early.code)) this.#rate.wasBlock(peerKey);
     if (early !== undefined) return this.#deliver(incoming, early, { safe: true, always: true });
     this.#ask(incoming, asked, safe, observe === 0 && resource.observable === true);
   }

@@ -26,7 +26,7 @@ export interface ServerLimits {
   confirmAfterMs: number;
   /** Least time between two NON notifications to one observer while no round trip is known (RFC 7641 §4.5.1). */
   unknownRttMs: number;
-  /** Sustained requests of one peer; more get 4.29 (RFC 8516). */
+  /** Sustained requests of one peer; more get 4.29 (RFC 8516). A later block of a body counts as a tenth. */
   requestsPerSecond: number;
   requestBurst: number;
   /** Peers whose rate is known. */

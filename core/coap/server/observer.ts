@@ -230,6 +230,8 @@ export class Observer {
     }
     if (sending === undefined || this.#sending !== sending) return;
     this.#lastSentMs = this.#context.clock.monotonic();
+    // Over a connection nothing more is heard of it but that the connection ends, which the observer hears anyway.
+    if (this.#carrier.reliable) this.#release();
     if (this.#dirty && !this.#sendingConfirmable) this.#again();
   }
 

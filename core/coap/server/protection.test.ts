@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { encodeBlock } from '../codec/block.ts';
 import { CHANGED, CONTENT, code } from '../codec/codes.ts';
-import { ECHO, findOption, textOption } from '../codec/options.ts';
+import { BLOCK2, ECHO, findOption, textOption } from '../codec/options.ts';
 import { STRANGER, ServerBench, answerText } from './incoming-for-tests.ts';
 import type { Asking, Exchange } from './incoming-for-tests.ts';
 import type { ServerLimits } from './limits.ts';
@@ -142,6 +143,24 @@ describe('a peer that asks too often (RFC 8516)', () => {
     bench.clock.advance(60_000);
     expect([says(), says(), says(), says()].at(-1)).toBe('4.29 Max-Age=1');
     expect(bench.server.counters.tooManyRequests).toBe(4);
+  });
+
+  it('may send or fetch a body by ten times as many blocks', () => {
+    const { bench, ask } = setUp({ requestsPerSecond: 10, requestBurst: 20 });
+    bench.server.add('big', {
+      methods: ['GET'],
+      handle: () => ({ code: CONTENT, payload: new Uint8Array(16 * 300) }),
+    });
+    const block = (number: number) => ({
+      transport: 'tcp' as const,
+      more: [{ number: BLOCK2, value: encodeBlock(number, false, 0) }],
+    });
+    const answers = Array.from({ length: 300 }, (_, number) =>
+      answerText(ask('big', block(number))).slice(0, 4),
+    );
+    // 1 for the first block, a tenth for each other, of 20.
+    expect(Math.abs(answers.findIndex((code) => code !== '2.05') - 181)).toBeLessThan(2);
+    expect(answers.at(-1)).toBe('4.29');
   });
 
   it('waits as long as its turn takes', () => {

@@ -5,6 +5,8 @@ interface Bucket {
   atMs: number;
 }
 
+const BLOCK_COST = 0.1;
+
 /** A token bucket per peer, for 4.29 (RFC 8516). Of too many peers the one known longest is forgotten. */
 export class RequestRate {
   readonly #clock: Clock;
@@ -39,6 +41,12 @@ export class RequestRate {
     if (bucket.tokens < 1) return false;
     bucket.tokens--;
     return true;
+  }
+
+  /** A block that goes on with a body costs less: large bodies come in many requests from peers that do no harm. */
+  wasBlock(peerKey: string): void {
+    const bucket = this.#buckets.get(peerKey);
+    if (bucket !== undefined) bucket.tokens += 1 - BLOCK_COST;
   }
 
   /** When the next request would be served, in whole seconds as Max-Age wants it, at least 1. */
