@@ -1,0 +1,22 @@
+/** The CoAP server and the proxy as the station has them. */
+import type { CoapProxyStatus, CoapServerStatus } from '../../../../../core/contract/coap-server.ts';
+import { Whole } from '../../../lib/broker-feeds.svelte.ts';
+import { getClient } from '../../../lib/station.svelte.ts';
+
+export const coapServer = new Whole<CoapServerStatus>((take, error) =>
+  getClient().subscribe(
+    'coapServer',
+    {},
+    { snapshot: take, delta: take, error: ({ message }) => error(message) },
+    { maxHz: 2 },
+  ),
+);
+
+export const coapProxy = new Whole<CoapProxyStatus>((take, error) =>
+  getClient().subscribe(
+    'coapProxy',
+    {},
+    { snapshot: take, delta: take, error: ({ message }) => error(message) },
+    { maxHz: 2 },
+  ),
+);
