@@ -1,7 +1,7 @@
 /** A gateway whose proxy leads to a CoAP side that the test plays. */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { CodedError } from '../../core/base/errors.ts';
+import type { CodedError } from '../../core/base/errors.ts';
 import { CONTENT_FORMAT, uintOption } from '../../core/coap/codec/options.ts';
 import type { CoapOption } from '../../core/coap/codec/options.ts';
 import type { ProxiedAnswer, ProxiedHandlers } from '../../core/coap/proxy/types.ts';

@@ -2,20 +2,10 @@
 import type { ServerResponse } from 'node:http';
 import { formatLinks } from '../../coap/links/link-format.ts';
 import type { ParsedLink } from '../../coap/links/link-format.ts';
-import { HC_PATH, HC_TEMPLATES } from '../../coap/proxy/target.ts';
+import { hcLinks } from '../../coap/proxy/links.ts';
 import { plain } from '../answers.ts';
 
-/** The first one has no template: the default mapping. */
-const LINKS: readonly ParsedLink[] = [
-  { target: HC_PATH, attributes: [['rt', 'core.hc']] },
-  ...HC_TEMPLATES.map((template): ParsedLink => ({
-    target: HC_PATH,
-    attributes: [
-      ['rt', 'core.hc'],
-      ['hct', template],
-    ],
-  })),
-];
+const LINKS = hcLinks();
 
 export function answerDiscovery(response: ServerResponse, enabled: boolean, query: string): void {
   const links = enabled ? LINKS.filter((link) => matches(link, query)) : [];

@@ -42,7 +42,9 @@ describe('bodies', () => {
 
   it('that announce more than is read are refused unread', async () => {
     const client = bench.raw(head('PUT', 'Content-Length: 100000000'));
-    expect(await client.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 413 [^]*Connection: close/);
+    expect(await client.until(/1 MiB here/)).toMatch(/^HTTP\/1\.1 413 [^]*Connection: close/);
+    client.socket.write('x'.repeat(100_000));
+    bench.clock.advance(2_000);
     await client.closed;
   });
 
@@ -51,14 +53,26 @@ describe('bodies', () => {
     const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
     let ended = false;
     void client.closed.then(() => (ended = true));
+    const answered = client.until(/1 MiB here/).then(() => bench.clock.advance(2_000));
     for (let sent = 0; !ended && sent < 2_000; sent++) {
       if (!client.socket.write(chunk)) {
         await Promise.race([new Promise((resolve) => client.socket.once('drain', resolve)), client.closed]);
       }
     }
     await client.closed;
+    await answered;
     expect(bench.gateway.counters.proxyTooLarge).toBe(1);
     expect(bench.proxy.asked).toEqual([]);
+  });
+
+  it('that nobody wanted do not take the answer along', async () => {
+    for (let round = 0; round < 20; round++) {
+      const client = bench.raw(`PUT ${URL} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n`);
+      for (let sent = 0; sent < 3; sent++) client.socket.write('x'.repeat(100_000));
+      expect(await client.until(/TOKEN/)).toMatch(/^HTTP\/1\.1 401 /);
+      await client.closed;
+    }
+    expect(bench.clock.pendingTimers).toBe(0);
   });
 
   it('in broken chunks are refused', async () => {
@@ -86,7 +100,8 @@ describe('bodies', () => {
     while (bench.proxy.counts.requests === 0) await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     bench.clock.advance(15_000);
-    expect(await client.until(/\r\n\r\n/)).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await client.until(/too slowly/)).toMatch(/^HTTP\/1\.1 408 /);
+    bench.clock.advance(2_000);
     await client.closed;
     expect(bench.gateway.counters.proxySlow).toBe(1);
   });

@@ -126,7 +126,7 @@ describe('a stream', () => {
     expect(bench.gateway.counters.proxySlow).toBe(1);
     await bench.proxy.until(() => bench.proxy.streams === 0);
     expect(one.cancelled).toBe(1);
-    one.handlers.notification(value(++sent, big));
+    one.handlers.notification(value(sent + 1, big));
     client.socket.resume();
     await client.closed;
   });

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { mapContentType, mapRequest, isRefused } from '../../coap/proxy/request.ts';
-import type { MappedRequest, Refused } from '../../coap/proxy/request.ts';
+import type { MappedRequest } from '../../coap/proxy/request.ts';
 import { mapResponse } from '../../coap/proxy/response.ts';
 import type { MappedResponse } from '../../coap/proxy/response.ts';
 import { HTTP_METHODS, httpStatusOfFailure } from '../../coap/proxy/status.ts';
@@ -25,6 +25,8 @@ import { whoAsks } from './who.ts';
 /** Requests of HTTP clients that wait for CoAP. Devices are slow: what waits behind these would not be served in time. */
 export const MAX_UNDER_WAY = 256;
 const BUSY_RETRY_MS = 1_000;
+/** How long the rest of a body is dropped that was refused. */
+const LINGER_MS = 2_000;
 
 const BODY_REFUSALS = {
   too_large: [413, 'A body may have at most 1 MiB here.'],
@@ -66,7 +68,7 @@ export class HcRoutes {
       this.#proxy.count('unauthorized');
       retryAfter(response, role.retryAfterMs);
       if (role.challenge !== null) response.setHeader('WWW-Authenticate', role.challenge);
-      return refuse(request, response, role.status, role.message);
+      return this.#refuse(request, response, role.status, role.message);
     }
     const asked = this.#understand(request, response, role);
     if (asked === undefined) return;
@@ -82,7 +84,8 @@ export class HcRoutes {
 
   /** What is asked for, or undefined when it was answered already. */
   #understand(request: IncomingMessage, response: ServerResponse, role: Role): Asked | undefined {
-    const no = (status: number, message: string): undefined => refuse(request, response, status, message);
+    const no = (status: number, message: string): undefined =>
+      this.#refuse(request, response, status, message);
     if (!this.#proxy.enabled) {
       this.#proxy.count('refused');
       return no(
@@ -132,7 +135,7 @@ export class HcRoutes {
       if (!hasBody(request)) return await this.#exchange(response, target, mapped, undefined, gone);
       const contentFormat = mapContentType(request.headers);
       if (isRefused(contentFormat)) {
-        return refuse(request, response, contentFormat.status, contentFormat.message);
+        return this.#refuse(request, response, contentFormat.status, contentFormat.message);
       }
       const reading = this.#bodies.read(request);
       ({ release } = reading);
@@ -190,19 +193,44 @@ export class HcRoutes {
     else if (why === 'too_slow') this.#parts.counters.proxySlow++;
     else return this.#busy(request, response);
     const [status, message] = BODY_REFUSALS[why];
-    refuse(request, response, status, message);
+    this.#refuse(request, response, status, message);
   }
 
   #busy(request: IncomingMessage, response: ServerResponse): void {
     this.#parts.counters.proxyBusy++;
     this.#proxy.count('refused');
     retryAfter(response, BUSY_RETRY_MS);
-    refuse(
+    this.#refuse(
       request,
       response,
       503,
       `The proxy has ${MAX_UNDER_WAY} requests under way. Try again in a moment.`,
     );
+  }
+
+  /**
+   * Answers instead of reading the body. The connection ends then, but not at once: what is on its way is read and
+   * dropped for a moment, as a line that is cut with unread bytes on it loses the answer too.
+   */
+  #refuse(request: IncomingMessage, response: ServerResponse, status: number, message: string): undefined {
+    if (response.destroyed) return;
+    if (!hasBody(request) || request.complete) return void plain(response, status, `${message}\n`);
+    const text = `${message}\n`;
+    response.setHeader('Connection', 'close');
+    response.writeHead(status, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': Buffer.byteLength(text),
+      'Cache-Control': 'no-store',
+    });
+    response.write(text);
+    const end = (): void => {
+      lingering.cancel();
+      request.off('end', end);
+      if (!response.writableEnded) response.end();
+    };
+    const lingering = this.#parts.clock.after(LINGER_MS, end);
+    response.once('close', end);
+    request.once('end', end).resume();
   }
 
   #failed(response: ServerResponse, target: CoapUri, error: unknown): void {
@@ -242,16 +270,4 @@ async function send(
     return true;
   }
   return sendBody(response, body, clock);
-}
-
-/** A body that nobody reads must not keep the connection: it ends with this answer. */
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: Refused['status'],
-  message: string,
-): undefined {
-  if (response.destroyed) return;
-  if (hasBody(request) && !request.complete) response.setHeader('Connection', 'close');
-  plain(response, status, `${message}\n`);
 }
