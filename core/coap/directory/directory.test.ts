@@ -224,7 +224,7 @@ test('registrations survive a restart, without what expired meanwhile', () => {
   const changes: unknown[] = [];
   again.changed.on((change) => changes.push(change));
   again.load(records);
-  again.load(records);
+  again.load([...records, null, {}, { ...records[0], location: '/rd/x', endpoint: 'x', links: [{}] }]);
   expect(again.list()).toEqual([records[0]]);
   expect(changes).toEqual([]);
   const taken = again.register({ endpoint: 'a', sector: 'hall', attributes: [] }, '', udp('10.0.0.7'));

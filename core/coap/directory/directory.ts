@@ -13,7 +13,7 @@ import type { DirectoryCounters, DirectoryLimits, Outcome, Refusal } from './lim
 import { lookupEndpoints, lookupResources, readSearch } from './lookup.ts';
 import { DEFAULT_LIFETIME_S, MAX_ATTRIBUTES } from './parameters.ts';
 import type { RegistrationParameters } from './parameters.ts';
-import { baseOf, readBase } from './registration.ts';
+import { baseOf, isRegistration, readBase } from './registration.ts';
 import type { Registrant, Registration } from './registration.ts';
 
 const BAD_REQUEST = code(4, 0);
@@ -189,10 +189,11 @@ export class Directory {
     return this.list();
   }
 
-  /** Takes back what `records` gave, without what has expired since. Nothing is told about it. */
+  /** Takes back what `records` gave, without what has expired since or is none. Nothing is told. */
   load(records: readonly Registration[]): void {
     const nowMs = this.#clock.now();
     for (const registration of records) {
+      if (!isRegistration(registration)) continue;
       if (registration.expiresMs <= nowMs || this.#entries.size >= this.#limits.registrations) continue;
       const taken = this.#byName.has(nameKey(registration.endpoint, registration.sector ?? undefined));
       if (!taken && !this.#entries.has(registration.location)) this.#put(registration);

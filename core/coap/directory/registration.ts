@@ -99,3 +99,19 @@ export function registrationLinks({ base, links }: Registration): Link[] {
 export function registrationAttribute(registration: Registration, name: string): string | null {
   return registration.attributes.find(([attribute]) => attribute === name)?.[1] ?? null;
 }
+
+/** Whether a record read from disk is whole: other versions may have written it. */
+export function isRegistration(record: unknown): record is Registration {
+  if (typeof record !== 'object' || record === null) return false;
+  const { location, endpoint, sector, base, expiresMs, owner, links, attributes } =
+    record as Partial<Registration>;
+  const isText = (value: unknown) => typeof value === 'string';
+  return (
+    [location, endpoint, base, owner?.transport, owner?.address].every(isText) &&
+    (sector === null || isText(sector)) &&
+    Number.isFinite(expiresMs) &&
+    Array.isArray(attributes) &&
+    Array.isArray(links) &&
+    links.every((link) => isText(link?.target) && Array.isArray(link.attributes))
+  );
+}
