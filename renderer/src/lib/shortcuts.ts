@@ -38,6 +38,17 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
     ],
   },
   {
+    group: 'On the CoAP page',
+    list: [
+      { keys: 'L', does: 'Put the cursor into the address' },
+      { keys: 'Enter', does: 'In the address: GET; of a server alone, ask what it has' },
+      { keys: 'Ctrl Enter', does: 'Send with the method that is marked' },
+      { keys: 'R', does: 'GET once more' },
+      { keys: 'Alt ←  Alt →', does: 'Back and forward' },
+      { keys: 'Esc', does: 'Stop waiting for the answer' },
+    ],
+  },
+  {
     group: 'In a tree',
     list: [
       { keys: '→', does: 'Open a level, then go into it' },

@@ -120,8 +120,11 @@ class Asking {
     }
   }
 
-  addOption(): void {
-    this.fields.options.push({ id: this.#nextRow++, which: '', form: 'hex', value: '' });
+  /** An empty line; gives its id. */
+  addOption(): number {
+    const id = this.#nextRow++;
+    this.fields.options.push({ id, which: '', form: 'hex', value: '' });
+    return id;
   }
 
   removeOption(id: number): void {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { hexOf } from '../../../payload/tree.ts';
 import type { Request } from './ask-form.ts';
 import { coapClientLine, curlLine, quoted } from './copy-lines.ts';
 

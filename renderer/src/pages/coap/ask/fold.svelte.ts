@@ -1,5 +1,6 @@
 /** Whether the request's editor is unfolded; remembered on this machine. */
 const KEY = 'fieldstation.coap.editor';
+const LEAST_PX = 900;
 
 class FoldState {
   #open = $state(remembered());
@@ -20,10 +21,13 @@ class FoldState {
 
 function remembered(): boolean {
   try {
-    return localStorage.getItem(KEY) !== 'folded';
+    const kept = localStorage.getItem(KEY);
+    if (kept !== null) return kept === 'open';
   } catch {
-    return true;
+    // As on a first visit.
   }
+  // On a low screen the answer needs the room more than a payload that is not written yet.
+  return window.innerHeight >= LEAST_PX;
 }
 
 export const foldState = new FoldState();
