@@ -292,8 +292,7 @@ export class CoapEndpoint {
           if (this.#observations.delete(one)) this.#counters.observations--;
         },
       },
-      target,
-      options,
+      { target, accept: options.accept, resolver: options.resolver },
       handlers,
       options.onWire === undefined ? undefined : this.#traces.open(options.onWire),
     );

@@ -4,32 +4,20 @@ import type { Log } from '../../base/log.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
-import type { Carrier, Sending, SendingWatcher } from '../carrier.ts';
-import {
-  METHOD_CODES,
-  NOT_FOUND,
-  UNAUTHORIZED,
-  VALID,
-  codeClass,
-  codeName,
-  codeText,
-  isSuccess,
-} from '../codec/codes.ts';
-import { ACCEPT, ECHO, MAX_AGE, OBSERVE, findOption, findUint, uintOption } from '../codec/options.ts';
-import type { CoapOption } from '../codec/options.ts';
+import type { Carrier } from '../carrier.ts';
+import { METHOD_CODES, NOT_FOUND, VALID, codeClass, codeName, codeText, isSuccess } from '../codec/codes.ts';
+import { MAX_AGE, OBSERVE, findUint } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import { cancelled, coapError } from '../errors.ts';
-import { tokenKey } from '../messages/peer.ts';
-import type { TokenOwner } from '../messages/peer.ts';
-import type { HostResolver } from '../resolve.ts';
-import type { Carriers, Target } from './carriers.ts';
+import type { Carriers } from './carriers.ts';
 import { mayPass } from './client.ts';
 import type { CoapClient } from './client.ts';
-import { exchange } from './exchange.ts';
-import type { ExchangeContext, ExchangeRequest, ResponseMessage } from './exchange.ts';
+import type { ExchangeContext, ResponseMessage } from './exchange.ts';
 import { NotificationOrder } from './freshness.ts';
 import { NotificationReader } from './notification-reader.ts';
 import type { ObservationState, ObservePolicy } from './observe-policy.ts';
+import { Registration } from './registration.ts';
+import type { Asked, Observed, RegistrationOwner } from './registration.ts';
 import { DEFAULT_MAX_AGE_S, toResponse } from './response.ts';
 import type { CoapResponse } from './response.ts';
 import type { Trace } from './trace.ts';
@@ -57,25 +45,20 @@ export interface ObservationContext extends ExchangeContext {
   ended(observation: Observation): void;
 }
 
-type Asked = Pick<TransferResult, 'rttMs' | 'retransmissions'>;
+const NOT_ASKED: Asked = { rttMs: 0, retransmissions: 0 };
 
 /**
  * One observed resource (RFC 7641, over reliable transports as in RFC 8323 appendix A), kept alive until it is cancelled
- * or the server refuses it. Each registration looks the server up anew, so that it is found at another address or
- * behind another connection.
+ * or the server refuses it.
  */
-export class Observation implements TokenOwner, SendingWatcher {
+export class Observation implements RegistrationOwner {
   readonly uri: string;
   readonly #context: ObservationContext;
-  readonly #target: Target;
   readonly #trace: Trace | undefined;
-  readonly #resolver: HostResolver | undefined;
   readonly #handlers: ObserveHandlers;
-  readonly #options: CoapOption[];
-  readonly #stop = new AbortController();
+  readonly #registration: Registration<Observation>;
   readonly #staleDue: Deadline;
   readonly #retryDue: Deadline;
-  readonly #responseDue: Deadline;
 
   #state: ObservationState = 'starting';
   #sinceMs: number;
@@ -84,16 +67,6 @@ export class Observation implements TokenOwner, SendingWatcher {
   #problemCode: string | null = null;
 
   #order = new NotificationOrder();
-  #carrier: Carrier | undefined;
-  #token: Uint8Array = new Uint8Array(0);
-  /** The GET that registers, until it is answered. */
-  #registration: Sending | undefined;
-  /** A way is being looked for. */
-  #registering = false;
-  /** What the server wants to see again before it believes us (RFC 9175 §2.3). */
-  #echo: Uint8Array | undefined;
-  /** Such wishes since the last success. */
-  #echoes = 0;
   /** The server once accepted it: later refusals to add us are taken for passing ones. */
   #accepted = false;
   #failures = 0;
@@ -105,23 +78,19 @@ export class Observation implements TokenOwner, SendingWatcher {
 
   constructor(
     context: ObservationContext,
-    target: Target,
-    options: { accept?: number | undefined; resolver?: HostResolver | undefined },
+    observed: Observed,
     handlers: ObserveHandlers,
-    trace?: Trace,
+    trace: Trace | undefined,
   ) {
-    this.uri = target.uri.uri;
+    this.uri = observed.target.uri.uri;
     this.#context = context;
-    this.#target = target;
     this.#handlers = handlers;
     this.#trace = trace;
-    this.#options = [...target.options];
-    this.#resolver = options.resolver;
-    if (options.accept !== undefined) this.#options.push(uintOption(ACCEPT, options.accept));
     this.#sinceMs = context.clock.now();
+    const { maxRetransmit } = context.policy;
+    this.#registration = new Registration({ ...context, maxRetransmit }, observed, this, trace);
     this.#staleDue = new Deadline(context.wheel, () => this.#onStale());
-    this.#retryDue = new Deadline(context.wheel, () => void this.#register());
-    this.#responseDue = new Deadline(context.wheel, () => this.#onResponseDue());
+    this.#retryDue = new Deadline(context.wheel, () => this.#register());
     this.#reader = new NotificationReader({
       transfer: (signal) => this.#transfer(signal),
       deliver: (result) => this.#deliver(result),
@@ -156,7 +125,7 @@ export class Observation implements TokenOwner, SendingWatcher {
   /** Called once by the endpoint. */
   start(): void {
     // Handlers are not called before the caller has it.
-    queueMicrotask(() => void this.#register());
+    queueMicrotask(() => this.#register());
   }
 
   /**
@@ -170,9 +139,8 @@ export class Observation implements TokenOwner, SendingWatcher {
       return;
     }
     const carrier = this.#end(cancelled());
-    if (carrier === undefined) return;
     try {
-      await exchange(this.#context, carrier, this.#deregistration(true), undefined, this.#trace);
+      if (carrier !== undefined) await this.#registration.deregister(carrier);
     } catch (error) {
       this.#context.log.debug('a cancelled observation was not confirmed', { uri: this.uri, error });
     } finally {
@@ -182,9 +150,10 @@ export class Observation implements TokenOwner, SendingWatcher {
 
   /** Ends it at once, for when the endpoint stops: the server is told with one NON that nobody waits for. */
   stop(): void {
+    if (this.#state === 'ended') return;
     const carrier = this.#end(cancelled());
     try {
-      carrier?.sendUnawaited(this.#deregistration(false));
+      if (carrier !== undefined) this.#registration.deregisterUnawaited(carrier);
     } catch (error) {
       this.#context.log.debug('an observation could not be cancelled', { uri: this.uri, error });
     }
@@ -192,126 +161,28 @@ export class Observation implements TokenOwner, SendingWatcher {
   }
 
   /**
-   * A notification with our token came from another address of the same kind: the server has moved, or somebody knows
-   * the token who should not. It was not taken; who answers a new registration is the server.
+   * A notification with our token came from another address: the server has moved, or somebody knows the token who
+   * should not. It was not taken; who answers a new registration is the server.
    */
   onStray(from: PeerAddress): void {
-    if (this.#state !== 'active' || this.#registration !== undefined || this.#registering) return;
+    if (this.#state !== 'active' || this.#registration.underWay) return;
     const why = `A notification came from ${addressText(from)}, which is not the server's address.`;
     this.#change('stale', coapError('coap.unreachable', why));
-    void this.#register();
-  }
-
-  #deregistration(confirmable: boolean): ExchangeRequest & { token: Uint8Array } {
-    return {
-      code: METHOD_CODES.GET,
-      options: this.#requestOptions(1),
-      payload: new Uint8Array(0),
-      confirmable,
-      maxRetransmit: 1,
-      token: this.#token,
-    };
-  }
-
-  #requestOptions(observe: 0 | 1): CoapOption[] {
-    const options = [...this.#options, uintOption(OBSERVE, observe)];
-    if (this.#echo !== undefined) options.push({ number: ECHO, value: this.#echo });
-    return options;
+    this.#register();
   }
 
   // --- registering ---
 
-  async #register(): Promise<void> {
+  #register(): void {
+    if (this.#state === 'ended') return;
     this.#retryDue.clear();
     this.#staleDue.clear();
-    if (this.#registering || this.#ended) return;
-    this.#registering = true;
-    try {
-      const { carriers } = this.#context;
-      const carrier =
-        carriers.now(this.#target) ??
-        (await carriers.reach(this.#target.uri, this.#stop.signal, this.#resolver));
-      if (this.#ended) return;
-      this.#settleOn(carrier);
-      this.#endRegistration();
-      this.#context.counters.requests++;
-      this.#registration = carrier.send(
-        {
-          confirmable: true,
-          code: METHOD_CODES.GET,
-          token: this.#token,
-          options: this.#requestOptions(0),
-          payload: new Uint8Array(0),
-          maxRetransmit: this.#context.policy.maxRetransmit,
-        },
-        this,
-      );
-    } catch (error) {
-      if (this.#ended) return;
-      if (mayPass(error)) this.#retry(error);
-      else this.#finish(error);
-    } finally {
-      this.#registering = false;
-    }
-    if (this.#registration?.state === 'sent') this.sent();
+    void this.#registration.begin();
   }
 
-  /** The same token towards the same server for as long as it lives (§3.3.1); another way to it gets another one. */
-  #settleOn(carrier: Carrier): void {
-    if (this.#carrier === carrier && !carrier.closed) return;
-    this.#forgetCarrier();
-    this.#carrier = carrier;
-    this.#token = carrier.freshToken();
-    carrier.own(this.#token, this);
-    this.#context.tokens.set(tokenKey(this.#token), this);
-    this.#trace?.follow(carrier, this.#token);
-  }
-
-  #forgetCarrier(): void {
-    if (this.#carrier === undefined) return;
-    this.#carrier.disown(this.#token, this);
-    this.#context.tokens.delete(tokenKey(this.#token));
-    this.#carrier = undefined;
-  }
-
-  #endRegistration(): void {
-    this.#responseDue.clear();
-    this.#registration?.release();
-    this.#registration = undefined;
-  }
-
-  sent(): void {
-    // A CON is watched by its retransmissions; nothing else watches what went over a connection.
-    if (this.#carrier?.reliable === true && !this.#responseDue.armed) this.acknowledged();
-  }
-
-  acknowledged(): void {
-    this.#responseDue.set(this.#context.parameters.responseTimeoutMs);
-  }
-
-  failed(error: Error): void {
-    this.#registration = undefined;
-    this.#silent(error);
-    this.#retry(error);
-  }
-
-  onBrokenResponse(error: Error): void {
-    this.#retry(error);
-  }
-
-  /** Of several addresses of a name, the next registration tries another one. */
-  #silent(error: unknown): void {
-    const carrier = this.#carrier;
-    if (carrier === undefined || carrier.reliable || this.#target.address !== undefined) return;
-    if (codeOf(error) === 'coap.timeout' || codeOf(error) === 'coap.unreachable') {
-      this.#context.carriers.hosts.failed(carrier.address);
-    }
-  }
-
-  #onResponseDue(): void {
-    this.#context.counters.timeouts++;
-    const where = addressText(this.#carrier!.address);
-    this.#retry(coapError('coap.timeout', `${where} acknowledged the registration but never answered it.`));
+  onTrouble(error: unknown): void {
+    if (mayPass(error)) this.#retry(error);
+    else this.#finish(error);
   }
 
   #onStale(): void {
@@ -321,12 +192,12 @@ export class Observation implements TokenOwner, SendingWatcher {
         coapError('coap.timeout', 'No notification came although the last one is past its Max-Age.'),
       );
     }
-    void this.#register();
+    this.#register();
   }
 
   #retry(error: unknown): void {
     if (this.#state === 'ended') return;
-    this.#endRegistration();
+    this.#registration.settle();
     this.#staleDue.clear();
     this.#change('retrying', error);
     const { retryMinMs, retryMaxMs } = this.#context.policy;
@@ -337,40 +208,30 @@ export class Observation implements TokenOwner, SendingWatcher {
 
   // --- notifications ---
 
-  onResponse(message: ResponseMessage): void {
+  onRepresentation(message: ResponseMessage, asked: Asked | undefined): void {
     if (this.#state === 'ended') return;
-    const nowMs = this.#context.clock.monotonic();
-    // While a registration is under way any answer is taken for its answer, whatever its number: a server that was
-    // restarted counts from the start, and its first answer may outrun its ACK.
-    const registration = this.#registration;
-    const answers = registration !== undefined && registration.state !== 'waiting';
     if (!isSuccess(message.code)) {
-      if (answers && this.#answersEcho(message)) return;
-      this.#refused(message);
+      if (!this.#registration.answersEcho(message)) this.#refused(message);
       return;
     }
+    const nowMs = this.#context.clock.monotonic();
     const value = findUint(message.options, OBSERVE);
     // Over a connection everything comes in order, and the value says nothing (RFC 8323 appendix A.1).
-    if (value !== undefined && this.#carrier?.reliable !== true) {
-      if (answers) this.#order.restart(value, nowMs);
+    if (value !== undefined && this.#registration.carrier?.reliable !== true) {
+      if (asked !== undefined) this.#order.restart(value, nowMs);
       else if (!this.#order.accept(value, nowMs)) {
         this.#context.counters.reordered++;
         return;
       }
     }
-    const asked: Asked = { rttMs: 0, retransmissions: 0 };
-    if (answers) {
-      asked.rttMs = nowMs - registration.firstSentMs;
-      asked.retransmissions = registration.retransmissions;
-    }
-    this.#endRegistration();
+    this.#registration.settle();
     if (value === undefined) {
       this.#notObserved(message, asked);
       return;
     }
     this.#accepted = true;
     this.#failures = 0;
-    this.#echoes = 0;
+    this.#registration.accepted();
     this.#retryDue.clear();
     const { staleGraceMinMs, staleGraceMaxMs, refreshMs } = this.#context.policy;
     const graceMs = staleGraceMinMs + this.#context.fraction() * (staleGraceMaxMs - staleGraceMinMs);
@@ -379,28 +240,13 @@ export class Observation implements TokenOwner, SendingWatcher {
     this.#staleDue.set(Math.min(freshMs, refreshMs));
     this.#change('active', null);
     // 2.03 says only that the last one is still good.
-    if (message.code !== VALID) this.#reader.take(message, asked);
+    if (message.code !== VALID) this.#reader.take(message, asked ?? NOT_ASKED);
   }
 
   #transfer(signal: AbortSignal): Transfer {
-    const request = {
-      code: METHOD_CODES.GET,
-      options: this.#options,
-      payload: new Uint8Array(0),
-      confirmable: true,
-    };
-    return this.#context.client.transfer(this.#carrier!, request, { signal, trace: this.#trace });
-  }
-
-  /** RFC 9175 §2.3: registers again with the value that the server gave, once. */
-  #answersEcho(message: ResponseMessage): boolean {
-    const echo = message.code === UNAUTHORIZED ? findOption(message.options, ECHO) : undefined;
-    if (echo === undefined || this.#echoes > 0) return false;
-    this.#echoes++;
-    this.#echo = Uint8Array.from(echo);
-    this.#endRegistration();
-    void this.#register();
-    return true;
+    const { options, carrier } = this.#registration;
+    const request = { code: METHOD_CODES.GET, options, payload: new Uint8Array(0), confirmable: true };
+    return this.#context.client.transfer(carrier!, request, { signal, trace: this.#trace });
   }
 
   /**
@@ -417,24 +263,25 @@ export class Observation implements TokenOwner, SendingWatcher {
   }
 
   /** A success without Observe: this representation is good, but no other will follow. */
-  #notObserved(message: ResponseMessage, asked: Asked): void {
+  #notObserved(message: ResponseMessage, asked: Asked | undefined): void {
     // Once accepted, the server's list of observers is full or lost: it may take us again.
     if (this.#accepted) {
-      this.#reader.take(message, asked);
+      this.#reader.take(message, asked ?? NOT_ASKED);
       this.#retry(
         coapError('coap.not_observable', 'The server does not observe the resource for us any more.'),
       );
       return;
     }
     this.#lastWords = coapError('coap.not_observable', 'The server does not let this resource be observed.');
-    this.#reader.take(message, asked);
+    this.#reader.take(message, asked ?? NOT_ASKED);
   }
 
   #deliver(result: TransferResult): void {
-    if (this.#state === 'ended' || this.#carrier === undefined) return;
+    const { carrier } = this.#registration;
+    if (this.#state === 'ended' || carrier === undefined) return;
     this.#notifications++;
     this.#context.counters.notifications++;
-    const response = toResponse(this.uri, this.#carrier, result);
+    const response = toResponse(this.uri, carrier, result);
     this.#tell(() => this.#handlers.notification(response));
     if (this.#lastWords !== undefined) this.#finish(this.#lastWords);
   }
@@ -465,10 +312,6 @@ export class Observation implements TokenOwner, SendingWatcher {
     }
   }
 
-  get #ended(): boolean {
-    return this.#state === 'ended';
-  }
-
   #finish(problem: unknown): void {
     this.#end(problem);
     this.#trace?.close();
@@ -476,16 +319,13 @@ export class Observation implements TokenOwner, SendingWatcher {
 
   /** The way to the server that may still have us in its list, or undefined when it has not or all was over already. */
   #end(problem: unknown): Carrier | undefined {
-    if (this.#ended) return undefined;
-    const carrier = this.#carrier;
-    this.#stop.abort();
+    if (this.#state === 'ended') return undefined;
+    const carrier = this.#registration.end();
     this.#reader.stop();
     this.#staleDue.clear();
     this.#retryDue.clear();
-    this.#endRegistration();
-    this.#forgetCarrier();
     this.#change('ended', problem);
     this.#context.ended(this);
-    return carrier?.closed === true ? undefined : carrier;
+    return carrier;
   }
 }
