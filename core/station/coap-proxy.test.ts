@@ -176,11 +176,73 @@ describe('an observation', () => {
     proxy.set({ enabled: true, allow: ['10.0.0.0/24'] });
     await new Promise((resolve) => setImmediate(resolve));
     expect([states, inner.cancelled]).toEqual([[], 0]);
+    inner.handlers.notification(coapAnswer('2.05', 'good'));
+    expect(states.splice(0)).toEqual([['notification']]);
+    await proxy.observe(target('10.0.0.7'), undefined, handlers, signal);
     proxy.set(settings);
     await new Promise((resolve) => setImmediate(resolve));
-    expect([states, inner.cancelled]).toEqual([[['ended', 'coap.forbidden']], 1]);
+    // Both of them, and the one that has just come does not get what it may not have any more.
+    expect(states).toEqual([
+      ['ended', 'coap.forbidden'],
+      ['ended', 'coap.forbidden'],
+    ]);
+    expect(inner.cancelled).toBe(1);
     inner.handlers.notification(coapAnswer('2.05', 'late'));
     inner.become('ended', 'cancelled', 'coap.cancelled');
-    expect(states).toHaveLength(1);
+    expect(states).toHaveLength(2);
+  });
+
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is one for all clients of a resource, each of which hears all', async () => {
+    const proxy = open();
+    proxy.set({ enabled: true, allow: ['10.0.0.0/24'] });
+    const heard: string[] = [];
+    const client = (name: string): ProxiedHandlers => ({
+      notification: ({ payload }) => heard.push(`${name} ${new TextDecoder().decode(payload)}`),
+      state: ({ state }) => heard.push(`${name} ${state}`),
+    });
+    const a = await proxy.observe(target('10.0.0.7'), undefined, client('a'), signal);
+    const b = await proxy.observe(target('10.0.0.7'), undefined, client('b'), signal);
+    await proxy.observe(target('10.0.0.7'), 60, client('other format'), signal);
+    await proxy.observe(target('10.0.0.8'), undefined, client('other device'), signal);
+    expect(endpoint.observations).toHaveLength(3);
+    const inner = endpoint.observations[0]!;
+    inner.become('active');
+    inner.handlers.notification(coapAnswer('2.05', '1'));
+    const c = await proxy.observe(target('10.0.0.7'), undefined, client('c'), signal);
+    inner.handlers.notification(coapAnswer('2.05', '2'));
+    await turn();
+    expect(heard).toEqual(['a active', 'b active', 'a 1', 'b 1', 'a 2', 'b 2', 'c 2']);
+    await a.cancel();
+    await a.cancel();
+    await c.cancel();
+    inner.handlers.notification(coapAnswer('2.05', '3'));
+    expect([heard.slice(7), inner.cancelled]).toEqual([['b 3'], 0]);
+    await b.cancel();
+    expect(inner.cancelled).toBe(1);
+    await proxy.observe(target('10.0.0.7'), undefined, client('d'), signal);
+    expect(endpoint.observations).toHaveLength(4);
+  });
+
+  it('tells who joins in trouble of the trouble, and starts anew after its end', async () => {
+    const proxy = open();
+    proxy.set({ enabled: true, allow: ['10.0.0.7'] });
+    await proxy.observe(target('10.0.0.7'), undefined, handlers, signal);
+    const inner = endpoint.observations[0]!;
+    inner.become('retrying', 'no answer', 'coap.timeout');
+    states.length = 0;
+    const left = await proxy.observe(target('10.0.0.7'), undefined, handlers, signal);
+    await left.cancel();
+    await proxy.observe(target('10.0.0.7'), undefined, handlers, signal);
+    await turn();
+    expect(states).toEqual([['retrying', 'coap.timeout']]);
+    inner.become('ended', 'refused', 'coap.refused');
+    expect(states.slice(1)).toEqual([
+      ['ended', 'coap.refused'],
+      ['ended', 'coap.refused'],
+    ]);
+    await proxy.observe(target('10.0.0.7'), undefined, handlers, signal);
+    expect(endpoint.observations).toHaveLength(2);
   });
 });

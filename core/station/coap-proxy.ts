@@ -18,7 +18,7 @@ import type { HostResolver } from '../coap/resolve.ts';
 import type { CoapUri } from '../coap/uri.ts';
 import type { CoapProxySettings, CoapProxyStatus } from '../contract/coap-server.ts';
 import type { HcCount, HcProxy } from '../gateway/hc/types.ts';
-import { GuardedObservation } from './coap-proxy-observation.ts';
+import { SharedObservation } from './coap-proxy-observations.ts';
 
 const FILE = 'coap-proxy.json';
 const WHAT = 'the settings of the CoAP proxy';
@@ -43,7 +43,8 @@ export class CoapProxy implements HcProxy {
   readonly #log: Log;
   readonly #resolver: HostResolver;
   readonly #own: (address: string) => boolean;
-  readonly #observations = new Set<GuardedObservation>();
+  /** By URI and wanted format. */
+  readonly #observations = new Map<string, SharedObservation>();
   readonly #counters: CoapProxyStatus['counters'] = {
     requests: 0,
     unauthorized: 0,
@@ -88,7 +89,7 @@ export class CoapProxy implements HcProxy {
     this.#settings = settings;
     this.#list = list;
     this.#log.info('the CoAP proxy was changed', { enabled, patterns: settings.allow.length });
-    for (const observation of this.#observations) void observation.check();
+    for (const observation of this.#observations.values()) void observation.check();
     this.changed.emit();
     return this.status();
   }
@@ -133,23 +134,29 @@ export class CoapProxy implements HcProxy {
     handlers: ProxiedHandlers,
     signal: AbortSignal,
   ): Promise<ProxiedObservation> {
-    let checked: string[] | undefined = await this.#allowed(target);
+    const addresses = await this.#allowed(target);
     if (signal.aborted) throw cancelled();
+    const key = `${target.uri} ${accept ?? ''}`;
+    const known = this.#observations.get(key);
+    if (known !== undefined) return known.join(handlers);
+    const shared = new SharedObservation({
+      stillAllowed: () => this.#allowed(target),
+      over: () => {
+        if (this.#observations.get(key) === shared) this.#observations.delete(key);
+      },
+    });
+    let checked: string[] | undefined = addresses;
     // It may go on for days and register again where the name leads by then: checked each time.
     const resolver = async (): Promise<string[]> => {
-      const addresses = checked ?? (await this.#allowed(target));
+      const first = checked;
       checked = undefined;
-      return addresses;
+      return first ?? this.#allowed(target);
     };
-    const observation = new GuardedObservation(handlers, {
-      stillAllowed: () => this.#allowed(target),
-      ended: () => this.#observations.delete(observation),
-    });
-    observation.begin((watched) =>
+    shared.begin((watched) =>
       this.#endpoint.observe(target.uri, { ...(accept === undefined ? {} : { accept }), resolver }, watched),
     );
-    this.#observations.add(observation);
-    return observation;
+    this.#observations.set(key, shared);
+    return shared.join(handlers);
   }
 
   async #allowed(target: CoapUri): Promise<string[]> {

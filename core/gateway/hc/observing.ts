@@ -37,7 +37,6 @@ export class Observing {
   ): Promise<void> {
     if (this.#streams >= MAX_STREAMS) {
       this.#parts.counters.proxyBusy++;
-      this.#proxy.count('refused');
       retryAfter(response, BUSY_RETRY_MS);
       return plain(response, 503, `${MAX_STREAMS} resources are observed through the proxy already.\n`);
     }

@@ -198,7 +198,6 @@ export class HcRoutes {
 
   #busy(request: IncomingMessage, response: ServerResponse): void {
     this.#parts.counters.proxyBusy++;
-    this.#proxy.count('refused');
     retryAfter(response, BUSY_RETRY_MS);
     this.#refuse(
       request,
