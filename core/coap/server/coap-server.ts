@@ -93,12 +93,26 @@ export class CoapServer {
   }
 
   /** What it keeps for peers now, each bounded by `limits`. */
-  get holdings(): { assemblies: number; assemblyBytes: number; keptBytes: number; underWay: number } {
+  get holdings(): Record<
+    | 'assemblies'
+    | 'assemblyBytes'
+    | 'keptBodies'
+    | 'keptBytes'
+    | 'underWay'
+    | 'observers'
+    | 'ratedPeers'
+    | 'verifiedPeers',
+    number
+  > {
     return {
       assemblies: this.#blockwise.assemblies.size,
       assemblyBytes: this.#blockwise.assemblies.bytes,
+      keptBodies: this.#blockwise.kept.size,
       keptBytes: this.#blockwise.kept.bytes,
       underWay: this.#handling.underWay,
+      observers: this.#observers.size,
+      ratedPeers: this.#rate.size,
+      verifiedPeers: this.#proof.size,
     };
   }
 
