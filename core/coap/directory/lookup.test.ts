@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ManualClock } from '../../base/manual-clock.ts';
-import { formatLinks } from '../links/link-format.ts';
+import { formatLinks, parseLinkFormat } from '../links/link-format.ts';
 import { secureRandom } from '../random.ts';
 import { Directory } from './directory.ts';
 import { readParameters } from './parameters.ts';
@@ -108,4 +109,53 @@ test('what is link-local is told on its link alone, and never with its scope (§
     '</rd/00000003>;ep="local";base="coap://[fe80::7]:5683";rt="core.rd-ep"',
   );
   expect(resources(['ep=local'], onEth0)).toBe('<coap://[fe80::7]:5683/here>');
+});
+
+test('whatever is registered and asked: an outcome, and lists that read back', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      'ep=',
+      'd=',
+      'lt=',
+      'base=',
+      'base=coap://',
+      'et=',
+      'a=',
+      'page=',
+      'count=',
+      'href=',
+      'rt=',
+    ),
+    fc.constantFrom('*', '"', '\\', '<', '>', ';', ',', '%', '[fe80::1]', '10.0.0.1', '7', '=', ' '),
+    fc.string({ unit: 'grapheme', maxLength: 4 }),
+  );
+  const parts = (count: number) =>
+    fc.array(
+      fc.array(piece, { maxLength: 3 }).map((texts) => texts.join('')),
+      { maxLength: count },
+    );
+  const listed = fc.array(
+    fc.constantFrom('<', '>', '/a', ';', ',', 'rt', '=', '"', ' ', '\\', 'anchor', '//'),
+    {
+      maxLength: 12,
+    },
+  );
+  const directory = new Directory({
+    clock: new ManualClock(),
+    random: secureRandom(),
+    limits: { perPeer: 2_000 },
+  });
+  fc.assert(
+    fc.property(parts(4), listed, parts(3), fc.boolean(), (query, links, search, scoped) => {
+      const by = scoped ? onEth0 : anyone;
+      const parameters = readParameters(['ep=x', ...query.filter((one) => !one.startsWith('ep='))]);
+      if (typeof parameters === 'string') return;
+      const outcome = directory.register(parameters, links.join(''), by);
+      if (!outcome.ok) expect([0x80, 0x83]).toContain(outcome.code);
+      for (const found of [directory.lookupEndpoints(search, by), directory.lookupResources(search, by)]) {
+        if (found.ok) expect(() => parseLinkFormat(formatLinks(found.value))).not.toThrow();
+      }
+    }),
+    { numRuns: 2_000 },
+  );
 });
