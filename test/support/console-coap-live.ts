@@ -179,7 +179,8 @@ export function madeUpCoapLive(change: (uri: string, next: Partial<CoapResource>
       coapWatch: ({ uri }, dirty) => openWatch(uri, dirty),
     },
     asked(exchange, uri, method, blocks) {
-      const steps = blocks > 1 ? made.blocks(blocks, 64) : made.simple();
+      const transfer = method === 'GET' ? made.download(blocks) : made.blocks(blocks, 64);
+      const steps = blocks > 1 ? transfer : made.simple();
       exchangeOf(exchange).add(timed(steps, Date.now()), { uri, method, state: 'answered' });
     },
     stop: () => timers.forEach((timer) => clearInterval(timer)),

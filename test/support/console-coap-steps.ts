@@ -112,6 +112,19 @@ export function blocks(count: number, bytes = 1024, lossEvery = 9): LooseStep[] 
   return steps;
 }
 
+/** A download by Block2. */
+export function download(count: number, bytes = 64): LooseStep[] {
+  return Array.from({ length: count }, (_, n): LooseStep[] => {
+    const block = option(23, 'Block2', `${n}/${n < count - 1 ? 1 : 0}/${bytes}`);
+    const same = { messageId: (0x5000 + n) & 0xffff, token: 'd0c5' };
+    const asked = n === 0 ? [] : [option(23, 'Block2', `${n}/0/${bytes}`)];
+    return [
+      get(n === 0 ? 0 : 0.8, { ...same, options: [...PATH, ...asked] }),
+      content(11, { ...same, options: [ETAG, block], payloadBytes: bytes }),
+    ];
+  }).flat();
+}
+
 export function notified(n: number): LooseStep[] {
   const confirmable = n % 5 === 0;
   const observe = option(6, 'Observe', String(40 + n));

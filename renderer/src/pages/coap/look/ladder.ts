@@ -27,6 +27,8 @@ export type LadderRow = Placed &
     | { kind: 'gap'; ms: number; reason: GapReason; repeat: number }
     | { kind: 'fold'; fold: Fold; open: boolean }
     | { kind: 'leftOut'; count: number; older: boolean }
+    /** Something is out and nothing has come since `atMs`. */
+    | { kind: 'waiting'; atMs: number }
   );
 type Loose = LadderRow extends infer Row ? (Row extends Placed ? Omit<Row, 'y' | 'height'> : never) : never;
 
@@ -41,6 +43,8 @@ export interface LadderOptions {
   leftOut: number;
   /** The left out ones are older than those shown, not newer. */
   older: boolean;
+  /** More may come. */
+  running: boolean;
 }
 
 const HEIGHTS: Record<LadderRow['kind'], number> = {
@@ -48,12 +52,13 @@ const HEIGHTS: Record<LadderRow['kind'], number> = {
   gap: GAP_PX,
   fold: FOLD_PX,
   leftOut: NOTE_PX,
+  waiting: GAP_PX,
 };
 
 export function planLadder(
   messages: readonly LadderMessage[],
   folds: readonly Fold[],
-  { opened, leftOut, older }: LadderOptions,
+  { opened, leftOut, older, running }: LadderOptions,
 ): LadderPlan {
   const rows: LadderRow[] = [];
   let y = TOP_PX;
@@ -85,6 +90,9 @@ export function planLadder(
     put({ kind: 'message', key: `message-${i}`, message });
     before = message;
   }
+  if (running && before !== null && asksDevice(before)) {
+    put({ kind: 'waiting', key: 'waiting', atMs: before.step.atMs });
+  }
   if (leftOut > 0 && !older) put({ kind: 'leftOut', key: 'left-out', count: leftOut, older });
   return { rows, height: y };
 }
@@ -95,14 +103,17 @@ function gapBetween(
 ): { ms: number; shown: boolean; reason: GapReason } {
   const ms = Math.max(0, next.step.sinceMs - before.step.sinceMs);
   const repeat = next.step.direction === 'out' && next.step.repeat > 0;
-  const accepted = before.step.direction === 'in' && before.step.code === '0.00';
-  const asked = before.step.direction === 'out' && before.step.code !== '0.00';
-  const device = next.step.direction === 'in' && (asked || accepted);
+  const device = next.step.direction === 'in' && asksDevice(before);
   return {
     ms,
     shown: ms >= GAP_MS || repeat,
     reason: repeat ? 'repeat' : device ? 'device' : 'quiet',
   };
+}
+
+/** True where it is the device's turn: it was asked, or has said that its answer comes later. */
+function asksDevice({ step }: LadderMessage): boolean {
+  return step.direction === 'out' ? step.code !== '0.00' : step.code === '0.00' && step.type === 'ACK';
 }
 
 /** Rows that reach into a window, as a range of indexes [from, to). */
