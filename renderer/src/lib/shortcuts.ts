@@ -44,7 +44,7 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
       { keys: 'Enter', does: 'In the address: GET; of a server alone, ask what it has' },
       { keys: 'Ctrl Enter', does: 'Send with the method that is marked' },
       { keys: 'R', does: 'GET once more' },
-      { keys: 'Alt ←  Alt →', does: 'Back and forward' },
+      { keys: 'Alt ← →', does: 'Back and forward' },
       { keys: 'Esc', does: 'Stop waiting for the answer' },
     ],
   },
