@@ -301,6 +301,32 @@ describe('WebSocket', () => {
 });
 
 describe('bounds of a listener', () => {
+  test('a WebSocket message that is never finished, and many of them at once', async () => {
+    const limits = { messageTimeoutMs: 200, unfinishedBytes: 40_000 };
+    const { port } = (await listen('ws', { limits })).address;
+    const open = async (): Promise<WebSocket> => {
+      const webSocket = new WebSocket(`ws://127.0.0.1:${port}/.well-known/coap`, 'coap');
+      webSocket.on('error', () => undefined);
+      await once(webSocket, 'open');
+      webSocket.send(Buffer.from('00e1', 'hex'));
+      return webSocket;
+    };
+    const [slow, greedy, sane] = [await open(), await open(), await open()];
+    slow.send(Buffer.from('0001', 'hex'), { fin: false });
+    const pinging = setInterval(() => slow.ping('still here'), 20);
+    const slowEnd = once(slow, 'close');
+    const greedyEnd = once(greedy, 'close');
+    greedy.send(Buffer.alloc(50_000), { fin: false });
+    await Promise.all([greedyEnd, slowEnd]);
+    clearInterval(pinging);
+    expect(net.listenerCounters.droppedByLimit).toBe(2);
+    const answered = once(sane, 'message');
+    sane.ping();
+    sane.send(Buffer.from('0001', 'hex'));
+    await answered;
+    sane.terminate();
+  });
+
   test('connections in all, from one address, and newcomers', async () => {
     const limits = { connectionsPerAddress: 2, newcomersPerAddress: 1 };
     const { port } = (await listen('tcp', { limits })).address;

@@ -3,8 +3,8 @@ import type { CodedError } from '../../base/errors.ts';
 import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { CoapTransport, Outgoing, SendingWatcher, WireEvent } from '../carrier.ts';
-import { EMPTY, NON, code, isRequest } from '../codec/codes.ts';
-import { MAX_AGE, OBSERVE, uintOption } from '../codec/options.ts';
+import { EMPTY, NON, isRequest } from '../codec/codes.ts';
+import { OBSERVE } from '../codec/options.ts';
 import { cancelled, coapError } from '../errors.ts';
 import { tokenKey } from '../messages/peer.ts';
 import type { TokenOwner } from '../messages/peer.ts';
@@ -16,7 +16,7 @@ import { tellTap } from './context.ts';
 import type { ConnectionEvents, ConnectionPlace, ReliableContext } from './context.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
-import { ReliableRequest } from './incoming.ts';
+import { ReliableRequest, SLOW_DOWN, SORRY } from './incoming.ts';
 import type { RequestConnection } from './incoming.ts';
 import { OutQueue } from './out-queue.ts';
 import { Patience } from './patience.ts';
@@ -30,10 +30,6 @@ import * as signals from './signals.ts';
 const NO_CSM = 'the first message must be a CSM';
 const TOKEN_BYTES = 4;
 const NO_BYTES = new Uint8Array(0);
-/** 4.29, again in a second (RFC 8516). */
-const SLOW_DOWN: ServerAnswer = { code: code(4, 29), options: [uintOption(MAX_AGE, 1)], payload: NO_BYTES };
-const SORRY: ServerAnswer = { code: code(5, 0), options: [], payload: NO_BYTES };
-
 /** Connections made by this process: what tells them apart. */
 let made = 0;
 
@@ -167,7 +163,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     }
     this.#patience.usedMs = this.#patience.heardMs;
     if (isRequest(code)) {
-      const tooMany = (this.#underWay?.size ?? 0) >= this.#context.limits.servedPerConnection;
+      const tooMany = this.#isOverrun();
       this.#tell('in', bytes, start, end, tooMany ? 'refused' : 'ok');
       if (tooMany) {
         this.#context.counters.droppedByLimit++;
@@ -187,6 +183,12 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     else this.#context.counters.malformed++;
     this.#tell('in', bytes, start, end, 'malformed');
     this.refuse(FRAME_PROBLEM_TEXTS[problem]);
+  }
+
+  /** Many of its requests wait for answers, or many answers wait for it to read them. */
+  #isOverrun(): boolean {
+    const { servedPerConnection, outBytes } = this.#context.limits;
+    return (this.#underWay?.size ?? 0) >= servedPerConnection || this.#out.bytes >= outBytes / 2;
   }
 
   #serve(message: ReliableMessage, bytes: number): void {
@@ -225,6 +227,8 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
       bytes = encodeFramed({ ...SORRY, token }, this.#framing, Infinity);
     }
     this.#pushOrClose(bytes);
+    // Many requests may come in one piece: their answers go out in between.
+    if (this.#receiving && this.#out.bytes >= this.#context.limits.highWaterBytes) this.#flush();
   }
 
   // Signalling.

@@ -236,7 +236,7 @@ export class ReliableConnector implements CarrierSource {
       }
       upgrade(stream, uri, this.#context.limits.maxMessageBytes, signal, (webSocket) => {
         const pipe = new WebSocketPipe(webSocket, stream);
-        plugWebSocket(make(pipe), pipe, webSocket, stream);
+        plugWebSocket(this.#context, make(pipe), pipe, webSocket, stream);
       }).catch((error: CodedError) => reject(error));
     });
   }

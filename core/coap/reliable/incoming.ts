@@ -1,8 +1,20 @@
 import type { PeerAddress } from '../address.ts';
 import type { Carrier, CoapTransport } from '../carrier.ts';
+import { code } from '../codec/codes.ts';
+import { MAX_AGE, uintOption } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
 import type { IncomingRequest, ServerAnswer } from '../server/types.ts';
 import type { ReliableMessage } from './codec.ts';
+
+const NO_BYTES = new Uint8Array(0);
+/** 4.29, again in a second (RFC 8516). */
+export const SLOW_DOWN: ServerAnswer = {
+  code: code(4, 29),
+  options: [uintOption(MAX_AGE, 1)],
+  payload: NO_BYTES,
+};
+/** 5.00, where it is our own fault. */
+export const SORRY: ServerAnswer = { code: code(5, 0), options: [], payload: NO_BYTES };
 
 /** What a request needs of the connection that it came over. */
 export interface RequestConnection extends Carrier {

@@ -122,11 +122,19 @@ describe('a slow reader', () => {
     expect([one.pipe.destroyCount, one.closed()?.message.includes('does not read')]).toEqual([1, true]);
     expect(one.context.counters.droppedByLimit).toBe(1);
   });
-  test('its answers are bounded: then it is cut off', async () => {
+  test('while many answers wait for it, its requests are refused with 4.29', async () => {
     const limits = { outBytes: 100_000 };
     const one = await opened({ limits, serve: (request) => request.answer(big) }, option(2, 1, 0, 0));
     one.pipe.stuck = true;
-    for (let i = 0; i < 6; i++) one.say(message(GET));
+    one.say(...Array.from({ length: 6 }, () => message(GET)));
+    expect(one.heard().map(({ code }) => code)).toEqual([...Array(3).fill(CONTENT), ...Array(3).fill(0x9d)]);
+    expect(one.context.counters.droppedByLimit).toBe(3);
+  });
+  test('its answers are bounded: then it is cut off', async () => {
+    const one = await opened({ limits: { outBytes: 100_000 } }, option(2, 1, 0, 0));
+    one.pipe.stuck = true;
+    one.say(...Array.from({ length: 6 }, () => message(GET)));
+    for (const request of one.requests) request.answer(big);
     expect([one.pipe.destroyCount, codeOf(one.closed())]).toEqual([1, 'coap.closed']);
   });
   test('notifications to it fail with coap.busy, and nothing else happens', async () => {

@@ -22,7 +22,9 @@ export interface ClientTls {
 
 export type TlsFor = (uri: CoapUri) => ClientTls;
 
-const PSK_CIPHERS = 'PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-CBC-SHA256';
+/** BoringSSL (Electron) knows only the last two. */
+const PSK_CIPHERS =
+  'PSK-AES128-GCM-SHA256:PSK-AES256-GCM-SHA384:PSK-AES128-CBC-SHA256:ECDHE-PSK-AES128-CBC-SHA:PSK-AES128-CBC-SHA';
 
 /** TLS on `raw`. Fails with `coap.tls`, or with the reason of `signal`. */
 export function secure(
@@ -108,6 +110,7 @@ const PROBLEMS: Record<string, string> = {
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
     'it shares no cipher with this station, or wants a client certificate or a pre-shared key',
   ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate. Choose one for this server',
+  ERR_SSL_TLSV1_ALERT_CERTIFICATE_REQUIRED: 'it wants a client certificate. Choose one for this server',
   ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'it does not trust the authority of our client certificate',
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'it does not accept our client certificate',
   ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'our client certificate has expired. Renew it',

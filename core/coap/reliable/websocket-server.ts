@@ -56,7 +56,8 @@ export class Upgrades {
     this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const pipe = new WebSocketPipe(webSocket, stream);
       const connection = this.#acceptor.admit(origin.raw, pipe, origin.identity);
-      if (connection !== undefined) plugWebSocket(connection, pipe, webSocket, stream);
+      if (connection !== undefined)
+        plugWebSocket(this.#acceptor.context, connection, pipe, webSocket, stream);
     });
   }
 }
