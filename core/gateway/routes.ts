@@ -52,7 +52,7 @@ export class Routes {
       return plain(response, 421, 'This station is not known under that name.\n');
     }
     if (this.#hc !== undefined && HcRoutes.owns(request.url ?? '')) return this.#hc.answer(request, response);
-    if (hasBody(request)) this.#limitBody(request);
+    if (hasBody(request)) this.#limitBody(request, response);
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     if (request.method === 'POST' && path === '/session') return this.#signInByForm(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -87,10 +87,11 @@ export class Routes {
     plain(response, 404, 'Not found.\n');
   }
 
-  #limitBody(request: IncomingMessage): void {
+  #limitBody(request: IncomingMessage, response: ServerResponse): void {
     const due = this.#parts.clock.after(BODY_TIMEOUT_MS, () => {
       if (request.complete) return;
       this.#parts.counters.badRequests++;
+      if (response.headersSent) return void request.socket.destroy();
       request.socket.end('HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
       request.socket.destroySoon();
     });

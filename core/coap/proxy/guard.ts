@@ -58,8 +58,8 @@ export async function allowedAddresses(
 function forbidden(target: CoapUri): Error {
   return coapError(
     'coap.forbidden',
-    `${target.authority} is not on the access list of this proxy. An administrator puts it there in the console, ` +
-      'on the page CoAP under HTTP proxy.',
+    `${target.authority} is not on the access list of this proxy. An administrator puts it there in the console: ` +
+      'Settings, HTTP-to-CoAP proxy.',
     { authority: target.authority },
   );
 }

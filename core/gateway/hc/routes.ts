@@ -90,7 +90,7 @@ export class HcRoutes {
       this.#proxy.count('refused');
       return no(
         403,
-        'The HTTP proxy is switched off. An administrator switches it on in the console under CoAP.',
+        'The HTTP proxy is switched off. An administrator switches it on in the console: Settings, HTTP-to-CoAP proxy.',
       );
     }
     const url = request.url ?? '';
