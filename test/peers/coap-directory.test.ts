@@ -17,6 +17,8 @@ import { readLinkText } from '../../core/station/coap/scan-desk.ts';
 import { findProgram, freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const missing = missingPeers('coap-client-notls', 'coap-rd-notls');
+/** Observers are told at most once a second. */
+const WITHIN = { timeout: 5_000 };
 const text = (response: CoapResponse) => Buffer.from(response.payload).toString();
 
 /** An endpoint with a server, on a free port of the loopback. */
@@ -142,9 +144,9 @@ test('a device registers in the simple way and is seen by who observes the looku
   });
   expect(answer.code).toBe('2.04');
   expect(directory.list()).toMatchObject([{ endpoint: 'simple', base: device.base, lifetimeSeconds: 60 }]);
-  await expect.poll(() => seen.at(-1)).toBe(`<${device.base}/t>;rt="temp"`);
+  await expect.poll(() => seen.at(-1), WITHIN).toBe(`<${device.base}/t>;rt="temp"`);
   directory.remove(directory.list()[0]!.location);
-  await expect.poll(() => seen.at(-1)).toBe('');
+  await expect.poll(() => seen.at(-1), WITHIN).toBe('');
   observation.stop();
 });
 

@@ -27,12 +27,11 @@ export function lookupEndpoints(
   for (const registration of registrations) {
     if (!mayBeShown(registration, registrant)) continue;
     const link = endpointLink(registration);
-    let resources: ParsedLink[] | undefined;
+    const origin = originOf(withoutScope(registration.base));
     const meets = search.criteria.every((criterion) => {
       if (endpointMeets(link, criterion)) return true;
       // §6.2: an endpoint is also found by any of its resources.
-      resources ??= resourceLinks(registration);
-      return resources.some((resource) => linkMeets(resource, criterion));
+      return registration.links.some((resource) => resourceMeets(resource, origin, criterion));
     });
     if (meets) found.push(link);
   }
@@ -53,8 +52,10 @@ export function lookupResources(
     // §6.2: a resource is also found by what its endpoint is.
     const endpoint = endpointLink(registration);
     const open = search.criteria.filter((criterion) => !endpointMeets(endpoint, criterion));
-    for (const link of resourceLinks(registration)) {
-      if (open.every((criterion) => linkMeets(link, criterion))) found.push(link);
+    const origin = originOf(withoutScope(registration.base));
+    for (const link of registration.links) {
+      if (open.every((criterion) => resourceMeets(link, origin, criterion)))
+        found.push(resolved(link, origin));
     }
   }
   return pageOf(found, search);
@@ -78,15 +79,21 @@ function endpointMeets(link: ParsedLink, criterion: LinkCriterion): boolean {
   return linkMeets(link, { ...criterion, value });
 }
 
-/** §6.1: a target is resolved, an anchor where one was registered; the rest stays as it was. */
-function resourceLinks({ links, base }: Registration): ParsedLink[] {
-  const origin = originOf(withoutScope(base));
-  return links.map(({ target, attributes }) => ({
+/** Only what a search may name is resolved first: most links are not chosen. */
+function resourceMeets(link: ParsedLink, origin: string, criterion: LinkCriterion): boolean {
+  const { name } = criterion;
+  return linkMeets(name === 'href' || name === 'anchor' ? resolved(link, origin) : link, criterion);
+}
+
+/** §6.1: the target is resolved, an anchor where one was registered; the rest stays as it was. */
+function resolved({ target, attributes }: ParsedLink, origin: string): ParsedLink {
+  const anchored = attributes.some(([name]) => name === 'anchor');
+  return {
     target: resolve(target, origin),
-    attributes: attributes.map(([name, value]): [string, string] => {
-      return [name, name === 'anchor' ? resolve(value, origin) : value];
-    }),
-  }));
+    attributes: anchored
+      ? attributes.map(([name, value]) => [name, name === 'anchor' ? resolve(value, origin) : value])
+      : attributes,
+  };
 }
 
 function originOf(base: string): string {

@@ -69,7 +69,7 @@ test('what the directory tells of itself (RFC 9176 §4.3)', () => {
 });
 
 test('the life of a registration: POST, GET, POST, DELETE', async () => {
-  const { ask, changed, directory, unmount } = rig();
+  const { ask, changed, clock, directory, unmount } = rig();
   const made = await ask('POST', 'rd?ep=node1&lt=600', { payload: '</t>;rt="temp"', contentFormat: 40 });
   expect(codeText(made.code)).toBe('2.01');
   const location = locationOf(made);
@@ -81,6 +81,7 @@ test('the life of a registration: POST, GET, POST, DELETE', async () => {
   expect(textOf(await ask('GET', 'rd-lookup/res?ep=node1'))).toBe('<coap://10.0.0.7:5683/t>;rt="temp"');
   expect(textOf(await ask('GET', 'rd-lookup/ep?ep=other'))).toBe('');
 
+  clock.advance(1_000);
   expect(await ask('POST', location)).toEqual({ code: 0x44 });
   expect(changed.splice(0)).toEqual([]);
   expect(await ask('POST', `${location}?et=lamp`)).toEqual({ code: 0x44 });
@@ -118,7 +119,25 @@ test.each<[string, Method, string, Parameters<ReturnType<typeof rig>['ask']>[2]]
   expect(directory.size).toBe(0);
 });
 
-test('an update with links is refused, and links that are no UTF-8', async () => {
+test('observers of lookups are told at once, and of many changes once a second', async () => {
+  const { ask, changed, clock, unmount } = rig();
+  for (let i = 0; i < 20; i++) await ask('POST', `rd?ep=n${i}`);
+  expect(changed).toHaveLength(2);
+  clock.advance(999);
+  expect(changed).toHaveLength(2);
+  clock.advance(1);
+  expect(changed).toHaveLength(4);
+  clock.advance(5_000);
+  expect(changed).toHaveLength(4);
+  await ask('POST', 'rd?ep=m');
+  expect(changed).toHaveLength(6);
+  await ask('POST', 'rd?ep=o');
+  unmount();
+  clock.advance(5_000);
+  expect(changed).toHaveLength(6);
+});
+
+test('an update with links is refused', async () => {
   const { ask } = rig();
   const location = locationOf(await ask('POST', 'rd?ep=a'));
   expect(codeText((await ask('POST', location, { payload: '</t>' })).code)).toBe('4.00');

@@ -1,5 +1,5 @@
 /** The directory as CoAP resources: `/rd`, its registrations, the two lookups, simple registration (RFC 9176). */
-import type { Clock } from '../../base/clock.ts';
+import type { Clock, Timer } from '../../base/clock.ts';
 import { CHANGED, CREATED, DELETED, METHOD_NOT_ALLOWED, NOT_FOUND, code } from '../codec/codes.ts';
 import { LINK_FORMAT } from '../codec/content-formats.ts';
 import { LOCATION_PATH, textOption } from '../codec/options.ts';
@@ -18,6 +18,7 @@ const DIRECTORY_PATH = 'rd';
 const ENDPOINTS_PATH = 'rd-lookup/ep';
 const RESOURCES_PATH = 'rd-lookup/res';
 const SIMPLE_PATH = '.well-known/rd';
+const NOTICE_MS = 1_000;
 
 /**
  * Lets others use the directory. `fetchLinks` reads the links of a device that registers in the simple way. Returns
@@ -29,6 +30,10 @@ export function mountDirectory(
   parts: { clock: Clock; fetchLinks: LinkFetcher },
 ): () => void {
   const simple = new SimpleRegistration(directory, parts);
+  const notices = new Notices(parts.clock, () => {
+    server.changed(ENDPOINTS_PATH);
+    server.changed(RESOURCES_PATH);
+  });
   const undo = [
     server.add(DIRECTORY_PATH, registrations(directory), { subtree: true }),
     server.add(
@@ -41,15 +46,45 @@ export function mountDirectory(
     ),
     server.add(SIMPLE_PATH, { methods: ['POST'], handle: (request) => simple.handle(request) }),
     directory.changed.on(({ visible }) => {
-      if (!visible) return;
-      server.changed(ENDPOINTS_PATH);
-      server.changed(RESOURCES_PATH);
+      if (visible) notices.due();
     }),
   ];
   return () => {
     for (const one of undo.splice(0)) one();
+    notices.stop();
     simple.stop();
   };
+}
+
+/** Tells at once, and then at most once a `NOTICE_MS`: every observer's lookup is made anew each time. */
+class Notices {
+  readonly #clock: Clock;
+  readonly #tell: () => void;
+  #pause: Timer | undefined;
+  #pending = false;
+
+  constructor(clock: Clock, tell: () => void) {
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  due(): void {
+    this.#pending = true;
+    if (this.#pause === undefined) this.#run();
+  }
+
+  stop(): void {
+    this.#pause?.cancel();
+    this.#pause = undefined;
+  }
+
+  #run(): void {
+    this.#pause = undefined;
+    if (!this.#pending) return;
+    this.#pending = false;
+    this.#pause = this.#clock.after(NOTICE_MS, () => this.#run());
+    this.#tell();
+  }
 }
 
 function registrations(directory: Directory): Resource {

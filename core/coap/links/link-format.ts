@@ -151,9 +151,12 @@ export function attributeRecord(attributes: readonly [string, string][]): Record
 
 /** Writes a list that `parseLinkFormat` reads back to the same links. */
 export function formatLinks(links: readonly ParsedLink[]): string {
-  return links
-    .map(({ target, attributes }) => `<${target}>${attributes.map(formatAttribute).join('')}`)
-    .join(',');
+  let text = '';
+  for (const { target, attributes } of links) {
+    text += `${text === '' ? '' : ','}<${target}>`;
+    for (const attribute of attributes) text += formatAttribute(attribute);
+  }
+  return text;
 }
 
 /** Never numbers, even where they look like one: §2 gives them quotes. */
@@ -165,7 +168,8 @@ function formatAttribute([name, value]: [string, string]): string {
   if (/^\d+$/.test(value) && !TEXTS.has(name)) return `;${name}=${value}`;
   // `title*=UTF-8'de'%C3%9C` is never quoted (RFC 5987 §3.2.1).
   if (name.endsWith('*') && /^[\w'%!#$&+.^`|~-]+$/.test(value)) return `;${name}=${value}`;
-  return `;${name}="${value.replaceAll(/["\\]/g, '\\$&')}"`;
+  const escaped = /["\\]/.test(value) ? value.replaceAll(/["\\]/g, '\\$&') : value;
+  return `;${name}="${escaped}"`;
 }
 
 /** One resource of a server, ready to be asked. */
