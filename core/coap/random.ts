@@ -21,7 +21,8 @@ export function secureRandom(): CoapRandom {
         at = 0;
       }
       at += count;
-      return pool.slice(at - count, at);
+      // Never used again; a copy would be an array of its own, which costs more than its bytes.
+      return pool.subarray(at - count, at);
     },
     fraction: Math.random,
   };

@@ -36,7 +36,7 @@ export class MemoryNet {
   }
 
   send(bytes: Uint8Array, from: PeerAddress, to: PeerAddress): void {
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes);
     this.#underWay++;
     queueMicrotask(() => {
       this.#underWay--;

@@ -105,7 +105,7 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
     throw coapError('coap.too_large', `A CoAP message of ${size} bytes does not fit into one datagram.`);
   }
 
-  const bytes = new Uint8Array(size);
+  const bytes = room(size);
   bytes[0] = 0x40 | (message.type << 4) | token.length;
   bytes[1] = message.code;
   bytes[2] = message.messageId >> 8;
@@ -117,5 +117,25 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
 
 /** An empty ACK, RST or CON (ping): four bytes. */
 export function encodeEmpty(type: MessageType, messageId: number): Uint8Array {
-  return Uint8Array.of(0x40 | (type << 4), EMPTY, messageId >> 8, messageId);
+  const bytes = room(4);
+  bytes[0] = 0x40 | (type << 4);
+  bytes[1] = EMPTY;
+  bytes[2] = messageId >> 8;
+  bytes[3] = messageId;
+  return bytes;
+}
+
+const POOL_BYTES = 16_384;
+let pool = new Uint8Array(POOL_BYTES);
+let pooled = 0;
+
+/** A piece of a pool: a small array of its own costs far more as soon as a socket takes it. */
+function room(size: number): Uint8Array {
+  if (size > POOL_BYTES / 8) return new Uint8Array(size);
+  if (pooled + size > POOL_BYTES) {
+    pool = new Uint8Array(POOL_BYTES);
+    pooled = 0;
+  }
+  pooled += size;
+  return pool.subarray(pooled - size, pooled);
 }

@@ -91,6 +91,9 @@ export class Peer {
   }
 }
 
-export function tokenKey(token: Uint8Array): string {
-  return Buffer.from(token.buffer, token.byteOffset, token.length).toString('latin1');
+/** Tokens as keys: a character for each byte. */
+export function tokenKey(t: Uint8Array): string {
+  // Ours, and those of most others.
+  if (t.length === 8) return String.fromCharCode(t[0]!, t[1]!, t[2]!, t[3]!, t[4]!, t[5]!, t[6]!, t[7]!);
+  return String.fromCharCode(...t);
 }

@@ -30,6 +30,8 @@ export class RememberedIds {
   readonly #onDropped: () => void;
   // A Map keeps the order of insertion: the oldest entry is the first.
   #entries = new Map<number, Remembered>();
+  // Where the oldest was found last: from the beginning, each search would pass over all that were deleted before.
+  #oldest: MapIterator<number> | undefined;
   #bytes = 0;
 
   constructor(maxEntries: number, maxBytes: number, onDropped: () => void) {
@@ -71,20 +73,26 @@ export class RememberedIds {
   }
 
   sweep(nowMs: number): void {
+    this.#oldest = undefined; // it would keep every table that the map has outgrown
     for (const [key, entry] of this.#entries) if (entry.expiresMs <= nowMs) this.#remove(key);
   }
 
   clear(): void {
     this.#entries.clear();
+    this.#oldest = undefined;
     this.#bytes = 0;
   }
 
   #dropOldest(): void {
-    for (const key of this.#entries.keys()) {
-      this.#remove(key);
-      this.#onDropped();
-      return;
+    this.#oldest ??= this.#entries.keys();
+    let next = this.#oldest.next();
+    if (next.done === true) {
+      this.#oldest = this.#entries.keys();
+      next = this.#oldest.next();
     }
+    if (next.done === true) return;
+    this.#remove(next.value);
+    this.#onDropped();
   }
 
   #remove(key: number): void {
