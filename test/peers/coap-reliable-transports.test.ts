@@ -175,6 +175,24 @@ describe('the connector', () => {
     expect(await source.reach(uri).catch(codeOf)).toBe('coap.handshake');
     strange.close();
   });
+  test('a server that releases with Hold-Off is left alone for that long', async () => {
+    let calls = 0;
+    const server = createServer((socket) => {
+      calls++;
+      socket.on('error', () => undefined);
+      socket.once('data', () => socket.write(Buffer.from('00e120e4411e', 'hex')));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const uri = uriOf('tcp', (server.address() as AddressInfo).port);
+    const source = connector();
+    const carrier = await source.reach(uri);
+    await until(() => carrier.closed, 'it is released');
+    const refused = await source.reach(uri).catch((error: unknown) => error);
+    expect([codeOf(refused), messageOf(refused)]).toEqual(['coap.busy', expect.stringContaining('30 s')]);
+    expect(calls).toBe(1);
+    server.close();
+  });
   test('idle connections are closed; the number of connections is bounded', async () => {
     const ports = await Promise.all([listen('tcp'), listen('tcp'), listen('tcp')]);
     const [a, b, c] = ports.map(({ address }) => uriOf('tcp', address.port));

@@ -14,6 +14,9 @@ import {
 import { encodeFramed } from './codec.ts';
 import type { ReliableMessage } from './codec.ts';
 
+/** More by `FUZZ_RUNS=50000`. */
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 600);
+
 const anyOption = fc.record({
   number: fc.oneof(fc.constantFrom(1, 2, 4, 6, 9, 11), fc.integer({ min: 0, max: 2_000 })),
   value: fc.uint8Array({ maxLength: 12 }),
@@ -38,43 +41,47 @@ const anyTraffic = fc.array(
   { maxLength: 12 },
 );
 
-test.each(['stream', 'websocket'] as const)('over %s', async (framing) => {
-  await fc.assert(
-    fc.asyncProperty(anyTraffic, fc.constantFrom('initiator', 'acceptor'), async (traffic, role) => {
-      const one = rig({ framing, role, limits: { servedPerConnection: 3, outBytes: 5_000 } });
-      let token = 0;
-      const broken: Error[] = [];
-      const pings: Promise<unknown>[] = [];
-      one.say(message(CSM));
-      for (const { messages, damageAt, damage, cutAt, waitMs, act } of traffic) {
-        const pieces = messages.map((each) => encodeFramed(each, framing, Infinity));
-        const bytes = new Uint8Array(Buffer.concat(pieces));
-        if (damageAt !== null && damageAt < bytes.length) bytes[damageAt] = damage;
-        one.connection.receive(bytes.slice(0, cutAt));
-        one.connection.receive(bytes.slice(cutAt));
-        if (act === 'ping') pings.push(one.connection.ping().catch(() => undefined));
-        if (act === 'release') one.connection.release('enough');
-        if (act === 'end') one.connection.ended('cut');
-        if (act === 'answer') for (const request of one.requests) request.answer(answer('x'));
-        if (act === 'ask' && !one.connection.closed) {
-          const own = Uint8Array.of(token++);
-          one.connection.own(own, { onResponse: () => undefined, onBrokenResponse: (e) => broken.push(e) });
-          one.connection.send(get(own), nobody);
+test.each(['stream', 'websocket'] as const)(
+  'over %s',
+  async (framing) => {
+    await fc.assert(
+      fc.asyncProperty(anyTraffic, fc.constantFrom('initiator', 'acceptor'), async (traffic, role) => {
+        const one = rig({ framing, role, limits: { servedPerConnection: 3, outBytes: 5_000 } });
+        let token = 0;
+        const broken: Error[] = [];
+        const pings: Promise<unknown>[] = [];
+        one.say(message(CSM));
+        for (const { messages, damageAt, damage, cutAt, waitMs, act } of traffic) {
+          const pieces = messages.map((each) => encodeFramed(each, framing, Infinity));
+          const bytes = new Uint8Array(Buffer.concat(pieces));
+          if (damageAt !== null && damageAt < bytes.length) bytes[damageAt] = damage;
+          one.connection.receive(bytes.slice(0, cutAt));
+          one.connection.receive(bytes.slice(cutAt));
+          if (act === 'ping') pings.push(one.connection.ping().catch(() => undefined));
+          if (act === 'release') one.connection.release('enough');
+          if (act === 'end') one.connection.ended('cut');
+          if (act === 'answer') for (const request of one.requests) request.answer(answer('x'));
+          if (act === 'ask' && !one.connection.closed) {
+            const own = Uint8Array.of(token++);
+            one.connection.own(own, { onResponse: () => undefined, onBrokenResponse: (e) => broken.push(e) });
+            one.connection.send(get(own), nobody);
+          }
+          one.clock.advance(waitMs);
         }
-        one.clock.advance(waitMs);
-      }
-      await settle();
-      // Peers may have been made to wait for, never for ever.
-      one.clock.advance(3_600_000);
-      one.connection.ended('over');
-      await Promise.all(pings);
-      expect(one.connection.closed).toBe(true);
-      expect(broken).toHaveLength(token);
-      expect([one.wheel.size, one.context.held.bytes]).toEqual([0, 0]);
-    }),
-    { numRuns: 600 },
-  );
-});
+        await settle();
+        // Peers may have been made to wait for, never for ever.
+        one.clock.advance(3_600_000);
+        one.connection.ended('over');
+        await Promise.all(pings);
+        expect(one.connection.closed).toBe(true);
+        expect(broken).toHaveLength(token);
+        expect([one.wheel.size, one.context.held.bytes]).toEqual([0, 0]);
+      }),
+      { numRuns: RUNS },
+    );
+  },
+  600_000,
+);
 
 test('a sane connection beside it is not disturbed', async () => {
   const sane = await opened();
