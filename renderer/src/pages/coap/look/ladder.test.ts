@@ -87,7 +87,7 @@ describe('messages of an exchange', () => {
       '0',
       '12.4 ms',
       '2.341 s',
-      '3:20.4',
+      '3:20.400',
       '2:03:20',
     ]);
     expect([4.21, 46.4, 2_312, 125_000, 7_260_000].map(waitText).map(plain1)).toEqual([

@@ -91,6 +91,8 @@ export function blocksOf(step: CoapStep): BlockPart[] {
 /** `GET`, `2.05 Content`, `7.01 CSM`, `empty`. */
 export function codeText(step: Pick<CoapStep, 'code' | 'codeName'>): string {
   if (step.code === '0.00') return 'empty';
+  // What could not be read has no code, only what is wrong with it.
+  if (step.code === '') return step.codeName;
   return step.code.startsWith('0.') ? step.codeName : `${step.code} ${step.codeName}`;
 }
 
@@ -98,7 +100,7 @@ export type CodeClass = 'request' | 'empty' | 'success' | 'client' | 'server' | 
 
 /** RFC 7252 §5.9 by the first digit; 7 are signals (RFC 8323 §5). */
 export function codeClass(code: string): CodeClass {
-  if (code === '0.00') return 'empty';
+  if (code === '0.00' || code === '') return 'empty';
   const first = code[0];
   if (first === '0') return 'request';
   if (first === '2') return 'success';
@@ -133,6 +135,8 @@ const TELLING = [
   'Size2',
   'Hop-Limit',
   'Proxy-Uri',
+  'Max-Message-Size',
+  'Block-Wise-Transfer',
 ];
 
 /** As link attributes call them. */
@@ -168,15 +172,14 @@ export function shortToken(token: string): string {
   return token.length > 8 ? `${token.slice(0, 6)}…` : token;
 }
 
-/** ms since the first message, as exact as it is of use: `12.4 ms`, `2.341 s`, `3:20.4`, `2:03:20`. */
+/** ms since the first message, as exact as it is of use: `12.4 ms`, `2.341 s`, `3:20.400`, `2:03:20`. */
 export function sinceText(ms: number): string {
   if (ms === 0) return '0';
   if (ms < 1000) return `${ms.toFixed(1)}\u00a0ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(3)}\u00a0s`;
-  const tenths = Math.floor(ms / 100);
-  const seconds = (tenths / 10) % 60;
+  const seconds = Math.floor(ms % 60_000) / 1000;
   const minutes = Math.floor(ms / 60_000);
-  if (minutes < 60) return `${minutes}:${seconds.toFixed(1).padStart(4, '0')}`;
+  if (minutes < 60) return `${minutes}:${seconds.toFixed(3).padStart(6, '0')}`;
   const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds)}`;
 }
@@ -187,8 +190,11 @@ export function waitText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}\u00a0ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)}\u00a0s`;
   const seconds = Math.round(ms / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}\u00a0min ${seconds % 60}\u00a0s`;
-  return `${Math.floor(seconds / 3600)}\u00a0h ${Math.floor((seconds % 3600) / 60)}\u00a0min`;
+  const [large, small, units] =
+    seconds < 3600
+      ? [Math.floor(seconds / 60), seconds % 60, ['min', 's']]
+      : [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), ['h', 'min']];
+  return `${large}\u00a0${units[0]}${small === 0 ? '' : ` ${small}\u00a0${units[1]}`}`;
 }
 
 /** What became of a message of theirs, in words; empty when all is well. */
