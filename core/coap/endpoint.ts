@@ -171,11 +171,13 @@ export class CoapEndpoint {
     const wasRunning = this.#running;
     this.#running = false;
     this.#layer.stop();
+    // At once: a port that is just being opened must not open after this.
+    const closed = wasRunning ? this.#datagrams.stop() : undefined;
     await Promise.all([...this.#listeners].map((listener) => listener.close()));
     if (!wasRunning) return;
     await this.#connector?.stop();
     this.wheel.stop();
-    await this.#datagrams.stop();
+    await closed;
   }
 
   /**
