@@ -8,6 +8,7 @@ import { parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import type { Link } from '../links/link-format.ts';
 import { secureRandom } from '../random.ts';
 import { parseCoapUri } from '../uri.ts';
+import type { NetworkInterface } from './interfaces.ts';
 import { MDNS_LISTEN_MS, newMdnsCounters } from './mdns.ts';
 import { MULTICAST_LISTEN_MS } from './multicast.ts';
 import type { GroupQuestion } from './multicast.ts';
@@ -19,7 +20,13 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 const PLAN: ScanPlan = { multicast: false, mdns: false, port: 5683 };
 const CANCELLED = coapError('coap.cancelled', 'Cancelled.');
 
-function rig(over: { maxFound?: number; readLinks?: (uri: string) => Promise<string> } = {}) {
+function rig(
+  over: {
+    maxFound?: number;
+    interfaces?: NetworkInterface[];
+    readLinks?: (uri: string) => Promise<string>;
+  } = {},
+) {
   const clock = new ManualClock();
   const groups: {
     question: GroupQuestion;
@@ -33,18 +40,19 @@ function rig(over: { maxFound?: number; readLinks?: (uri: string) => Promise<str
     random: { ...secureRandom(), bytes: () => Uint8Array.of(0, 1) },
     mdnsCounters: newMdnsCounters(),
     ...(over.maxFound === undefined ? {} : { maxFound: over.maxFound }),
-    interfaces: () => [
-      {
-        name: 'eth0',
-        loopback: false,
-        addresses: [{ address: '10.0.0.5', family: 4, network: '10.0.0.0/24' }],
-      },
-      {
-        name: 'lo',
-        loopback: true,
-        addresses: [{ address: '127.0.0.1', family: 4, network: '127.0.0.0/8' }],
-      },
-    ],
+    interfaces: () =>
+      over.interfaces ?? [
+        {
+          name: 'eth0',
+          loopback: false,
+          addresses: [{ address: '10.0.0.5', family: 4, network: '10.0.0.0/24' }],
+        },
+        {
+          name: 'lo',
+          loopback: true,
+          addresses: [{ address: '127.0.0.1', family: 4, network: '127.0.0.0/8' }],
+        },
+      ],
     askGroup: (question, onAnswer, signal) => {
       groups.push({
         question,
@@ -256,4 +264,26 @@ test('loopback is asked when it is named', async () => {
   await settle();
   expect(groups.map((one) => one.question.interfaceAddress)).toEqual(['127.0.0.1']);
   scan.stop();
+});
+
+test('with very many interfaces, twelve groups are listened to at a time', async () => {
+  const interfaces = Array.from({ length: 20 }, (_, i): NetworkInterface => ({
+    name: `veth${i}`,
+    loopback: false,
+    addresses: [{ address: `10.0.${i}.1`, family: 4, network: `10.0.${i}.0/24` }],
+  }));
+  const { clock, scan, groups } = rig({ interfaces });
+  const over = scan.start({ ...PLAN, multicast: true });
+  await settle();
+  expect(groups).toHaveLength(12);
+  expect(scan.view().steps.map((step) => step.state)).toEqual([
+    ...new Array<string>(12).fill('running'),
+    ...new Array<string>(8).fill('waiting'),
+  ]);
+  clock.advance(MULTICAST_LISTEN_MS);
+  await settle();
+  expect(groups).toHaveLength(20);
+  clock.advance(MULTICAST_LISTEN_MS);
+  await over;
+  expect(scan.view().steps.every((step) => step.state === 'done')).toBe(true);
 });

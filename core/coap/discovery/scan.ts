@@ -14,6 +14,7 @@ import type { MdnsCounters } from './mdns.ts';
 import type { OpenMdnsSocket } from './mdns-socket.ts';
 import { MULTICAST_LISTEN_MS, askMulticast, authorityOf, multicastTargets } from './multicast.ts';
 import type { AskGroup } from './multicast.ts';
+import { inParallel } from './parallel.ts';
 import { parseRange, sweep } from './range.ts';
 import type { Probe } from './range.ts';
 import type { DiscoveredLinks, ScanKind, ScanStep, ScanView } from './scan-state.ts';
@@ -50,6 +51,8 @@ export interface ScanPlan {
 
 /** How often the waiting for groups shows progress. */
 const TICK_MS = 250;
+/** Groups that are listened to at a time: the endpoint takes 16. */
+const PARALLEL_STEPS = 12;
 /** Found servers that are asked for their links at a time. */
 const PARALLEL_LINKS = 16;
 
@@ -120,7 +123,15 @@ export class Scan {
   }
 
   async #run(works: readonly [ScanStep, Work][]): Promise<void> {
-    await Promise.all(works.map(([step, work]) => this.#runStep(step, work)));
+    // Each kind in a line of its own; only machines with very many interfaces ever wait in it.
+    const lines = Map.groupBy(works, ([step]) => step.kind);
+    await Promise.all(
+      [...lines.values()].map((line) => {
+        return inParallel(line, PARALLEL_STEPS, this.#abort.signal, ([step, work]) =>
+          this.#runStep(step, work),
+        );
+      }),
+    );
     while (this.#asking.size > 0) await Promise.all(this.#asking);
     if (this.#state !== 'running') return;
     this.#state = 'done';

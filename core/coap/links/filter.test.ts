@@ -16,25 +16,25 @@ const targets = (...query: string[]) => filterLinks(LINKS, query).map((link) => 
 
 describe('one criterion (RFC 6690 §4.1)', () => {
   test.each<[string, string[]]>([
-    // TD_COAP_LINK_02 and 06: rt, one value and one of several
+    // TD_COAP_LINK_02 and 04: rt, one value and one of several
     ['rt=temperature-c', ['/sensors/temp']],
     ['rt=core.sen-light', ['/sensors/light']],
     ['rt=light-lux', ['/sensors/light']],
     ['rt=light-lux core.sen-light', ['/sensors/light']],
     ['rt=light', []],
-    // TD_COAP_LINK_03: prefixes
     ['rt=temp*', ['/sensors/temp']],
     ['rt=core.*', ['/sensors/light']],
+    // TD_COAP_LINK_03: the empty prefix
     ['rt=*', ['/sensors/temp', '/sensors/light', '/f']],
-    // TD_COAP_LINK_04 and 07: if
+    // TD_COAP_LINK_05: if, whole and by prefix
     ['if=sensor', ['/sensors/temp', '/sensors/light']],
     ['if=urn:x:If1', ['/sensors/light']],
     ['if=urn*', ['/sensors/light']],
-    // TD_COAP_LINK_05 and 08: sz
+    // TD_COAP_LINK_06: sz
     ['sz=20', ['/sensors/temp']],
     ['sz=*', ['/sensors/temp']],
     ['sz=2', []],
-    // TD_COAP_LINK_09: href
+    // TD_COAP_LINK_07 and 08: href, whole and by prefix
     ['href=/sensors/temp', ['/sensors/temp']],
     ['href=/sensors*', ['/sensors', '/sensors/temp', '/sensors/light']],
     ['href=http*', ['http://www.example.com/sensors/t123']],
