@@ -47,6 +47,8 @@ describe('the beginning', () => {
       1, 8_192, 7,
     ]);
     // Settings are cumulative; BERT goes with a size that has no room for it.
+    one.say(message(CSM));
+    expect([one.connection.maxMessageBytes, one.connection.largestSzx]).toEqual([8_192, 7]);
     one.say(message(CSM, { options: [option(6, 1), option(2, 0x04, 0x80)] }));
     expect([one.readyCount(), one.connection.maxMessageBytes, one.connection.largestSzx]).toEqual([
       1, 1_152, 6,

@@ -74,6 +74,16 @@ describe('patience', () => {
     expect([one.requests.length, one.closed()]).toEqual([1, undefined]);
     expect(one.context.held.bytes).toBe(0);
   });
+  test('one message after the other, each of them split, is no message that takes too long', async () => {
+    const one = await opened();
+    const request = encodeFramed(message(GET, { token: Uint8Array.of(1) }), 'stream', Infinity);
+    one.connection.receive(new Uint8Array(request.subarray(0, 1)));
+    for (let i = 0; i < 60; i++) {
+      one.connection.receive(Uint8Array.of(...request.subarray(1), request[0]!));
+      one.clock.advance(1_000);
+    }
+    expect([one.requests.length, one.connection.closed]).toEqual([60, false]);
+  });
   test.each([
     ['CSMs', CSM],
     ['Pings', PING],
