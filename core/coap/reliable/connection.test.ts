@@ -282,14 +282,17 @@ describe('Ping and Pong', () => {
   });
   test('with Custody the Pong waits for what came before, and not for what came after', async () => {
     const one = await opened();
-    one.say(message(GET, { token: Uint8Array.of(1) }), message(PING, { options: [CUSTODY] }));
+    one.say(
+      message(GET, { token: Uint8Array.of(1) }),
+      message(PING, { token: Uint8Array.of(8), options: [CUSTODY] }),
+    );
     one.say(message(GET, { token: Uint8Array.of(2) }));
     expect(one.heard()).toEqual([]);
     one.requests[0]!.answer(answer('a'));
     await settle();
-    expect(one.heard().map(({ code, options }) => [code, options.length])).toEqual([
-      [CONTENT, 0],
-      [PONG, 1],
+    expect(one.heard().map(({ code, token, options }) => [code, token[0], options.length])).toEqual([
+      [CONTENT, 1, 0],
+      [PONG, 8, 1],
     ]);
     one.say(message(PING));
     expect(one.heard()[0]!.code).toBe(PONG);
