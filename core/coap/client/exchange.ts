@@ -109,10 +109,12 @@ export class Exchange implements TokenOwner, SendingWatcher, WheelEntry {
     this.#signal?.addEventListener('abort', this);
     try {
       const token = request.token ?? this.#carrier.freshToken();
-      this.#token = token;
       this.#carrier.own(token, this);
-      this.#trace?.follow(this.#carrier, token);
+      this.#token = token;
       this.#context.counters.requests++;
+      // The message layer counts its own.
+      if (this.#carrier.reliable) this.#context.counters.exchanges++;
+      this.#trace?.follow(this.#carrier, token);
       const { code, options, payload, confirmable, maxRetransmit } = request;
       this.#sending = this.#carrier.send(
         maxRetransmit === undefined
@@ -206,7 +208,10 @@ export class Exchange implements TokenOwner, SendingWatcher, WheelEntry {
     this.#done = true;
     if (this.slot >= 0) this.#context.wheel.cancel(this);
     this.#signal?.removeEventListener('abort', this);
-    if (this.#token !== NO_BYTES) this.#carrier.disown(this.#token, this);
+    if (this.#token !== NO_BYTES) {
+      this.#carrier.disown(this.#token, this);
+      if (this.#carrier.reliable) this.#context.counters.exchanges--;
+    }
     this.#sending?.release();
   }
 }

@@ -100,7 +100,10 @@ class Store {
     const { number, more } = decodeBlock(findOption(request.options, BLOCK1)!)!;
     if (number > this.#incoming.length) return { code: code(4, 8), options: [], payload: none };
     this.#incoming[number] = request.payload;
-    if (!more) this.content = Uint8Array.from(Buffer.concat(this.#incoming));
+    if (!more) {
+      this.content = Uint8Array.from(Buffer.concat(this.#incoming));
+      this.#incoming = [];
+    }
     const block = { number: BLOCK1, value: encodeBlock(number, more, 6) };
     return { code: more ? CONTINUE : CHANGED, options: [block], payload: none };
   }

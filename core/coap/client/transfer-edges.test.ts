@@ -154,6 +154,19 @@ describe('silence in the middle', () => {
     );
   });
 
+  test('the last block is not sent alone: the server may have the whole, and take it for another', async () => {
+    const { script, received } = sink(6);
+    const numbers: number[] = [];
+    const deaf: Script = (one, index) => {
+      numbers.push(blockOf(one, BLOCK1)!.number);
+      return script(one, index);
+    };
+    const { transfer } = transferWith(silent(2, 1, deaf), put(body(3_000)));
+    expect((await transfer.run()).message.code).toBe(CHANGED);
+    expect(Buffer.compare(received(), body(3_000))).toBe(0);
+    expect(numbers).toEqual([0, 1, 0, 1, 2]);
+  });
+
   test('not the first message of a question, nor the last block of what may not be done twice', async () => {
     const asked = transferWith(silent(0, 1, server(body(3_000), 6)), get);
     expect(await failure(asked.transfer.run())).toBe('coap.timeout');

@@ -268,10 +268,20 @@ export class Transfer {
         // Only the last block is answered with a body (§3.3).
         ...(more ? [] : early),
       ];
-      // The last block of a POST does something: it is not sent twice for silence.
-      const again = more || isIdempotent(code);
       const part = payload.subarray(offset, end);
-      const response = await this.#send([...(more ? middle : options), ...own], part, again);
+      let response: ResponseMessage;
+      try {
+        response = await this.#send([...(more ? middle : options), ...own], part, more);
+      } catch (error) {
+        // The last block may have been the end of it: alone it would be taken for another body (seen with libcoap), and
+        // what may not be done twice is not.
+        const again = !more && number > 0 && isIdempotent(code) && restarts < MAX_RESTARTS;
+        if (!again || codeOf(error) !== 'coap.timeout') throw error;
+        restarts++;
+        offset = 0;
+        tag = randomBytes(4);
+        continue;
+      }
       const echo = this.#block(response, BLOCK1);
 
       const shrink =
