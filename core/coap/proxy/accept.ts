@@ -67,8 +67,22 @@ function readAccept(accept: string): Range[] {
   return ranges.sort((a, b) => b.q - a.q);
 }
 
-/** At commas that are not in quotes. */
+/** At commas that are not in quotes (RFC 9110 §5.6.1); a quote that is not closed takes the rest. */
 export function splitList(text: string): string[] {
-  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|[^",])+/g) ?? [];
-  return parts.map((part) => part.trim()).filter((part) => part !== '');
+  const parts: string[] = [];
+  let quoted = false;
+  let from = 0;
+  for (let at = 0; at <= text.length; at++) {
+    const char = text[at];
+    if (char === '"') quoted = !quoted;
+    else if (char === '\\' && quoted) at++;
+    else if (char === undefined || (char === ',' && !quoted)) {
+      const part = text.slice(from, at).trim();
+      if (part !== '') parts.push(part);
+      from = at + 1;
+    }
+  }
+  // An escape at the very end jumps over it.
+  const rest = text.slice(from).trim();
+  return rest === '' ? parts : [...parts, rest];
 }

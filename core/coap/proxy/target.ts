@@ -18,6 +18,8 @@ const SCHEME = '[a-z][a-z0-9+.-]*';
 // Clients and proxies on the way make one slash of two in a path.
 const WHOLE = new RegExp(`^(${SCHEME}):/{1,2}(?!/)([^/?]*)(.*)$`, 'is');
 const WHOLE_ENCODED = new RegExp(`^(${SCHEME}|[a-z0-9.-]+%2B[a-z0-9.-]+)(%3A|:)(%2F|/){1,2}`, 'i');
+/** What resolvers are asked for. Anything else could be read another way by whom the URI is given to next. */
+const HOST_NAME = /^[\p{L}\p{M}\p{N}._-]+$/u;
 const SPLIT = new RegExp(`^(${SCHEME})/([^/?]+)(.*)$`, 'is');
 
 /**
@@ -71,7 +73,11 @@ function whole(uri: string): CoapUri {
   if (match === null) throw coapError('coap.bad_uri', 'The target is not of the form coap://host:port/path.');
   const [, scheme, authority, rest] = match;
   const host = authority!.replace(/^%5B/i, '[').replace(/%5D(?=(:\d*)?$)/i, ']');
-  return parseCoapUri(`${scheme}://${host}${rest}`);
+  const target = parseCoapUri(`${scheme}://${host}${rest}`);
+  if (!target.numeric && !HOST_NAME.test(target.host)) {
+    throw coapError('coap.bad_uri', 'The host of the target is neither an address nor a name.');
+  }
+  return target;
 }
 
 function decodeWhole(text: string): string {
