@@ -263,8 +263,14 @@ describe('a resource that fails', () => {
     await bench.settle();
     expect(answerText(rejected)).toBe('5.00');
     expect(bench.say('GET', { path: 'nonsense' })).toBe('5.00');
-    expect(bench.server.counters.handlerErrors).toBe(3);
-    expect(bench.logged).toHaveLength(3);
+    bench.server.add('nothing', text('', { handle: () => undefined as never }));
+    bench.server.add('later', text('', { handle: () => Promise.resolve(null as never) }));
+    expect(bench.say('GET', { path: 'nothing' })).toBe('5.00');
+    const later = bench.ask('GET', { path: 'later' });
+    await bench.settle();
+    expect(answerText(later)).toBe('5.00');
+    expect(bench.server.counters.handlerErrors).toBe(5);
+    expect(bench.logged).toHaveLength(5);
   });
 
   it('is 5.03 when it takes too long, and hears that nobody waits', async () => {

@@ -256,8 +256,13 @@ export class CoapServer {
   }
 
   #produce(observer: Observer, done: (notification: Notification | undefined) => void): void {
+    this.#guardObserver(observer, () => this.#produceAnew(observer, done));
+  }
+
+  /** A mistake of ours costs one observation. */
+  #guardObserver(observer: Observer, run: () => void): void {
     try {
-      this.#produceAnew(observer, done);
+      run();
     } catch (error) {
       this.counters.handlerErrors++;
       this.#log.error('a CoAP notification could not be made', { error: messageOf(error) });
@@ -281,13 +286,15 @@ export class CoapServer {
     if (asked === undefined) return end({ code: BAD_REQUEST });
     // The body came whole long ago.
     asked.block1 = undefined;
-    this.#handling.run(resource, served, (given) => {
-      if (observer.over) return;
-      const answer = this.#blockwise.shape(asked, given);
-      const maxAgeSeconds = given.maxAgeSeconds ?? DEFAULT_MAX_AGE_SECONDS;
-      const confirmable = resource.confirmable === true;
-      done({ answer, last: !isSuccess(answer.code), maxAgeSeconds, confirmable });
-    });
+    this.#handling.run(resource, served, (given) =>
+      this.#guardObserver(observer, () => {
+        if (observer.over) return;
+        const answer = this.#blockwise.shape(asked, given);
+        const maxAgeSeconds = given.maxAgeSeconds ?? DEFAULT_MAX_AGE_SECONDS;
+        const confirmable = resource.confirmable === true;
+        done({ answer, last: !isSuccess(answer.code), maxAgeSeconds, confirmable });
+      }),
+    );
   }
 
   #refuse(incoming: IncomingRequest, answer: ServedAnswer): void {

@@ -111,9 +111,9 @@ export class Handling {
     }
   }
 
-  #checked(served: Served, answer: ServedAnswer | undefined): ServedAnswer {
-    if (answer !== undefined && isResponse(answer.code)) return answer;
-    const what = answer === undefined ? 'nothing' : codeText(answer.code);
+  #checked(served: Served, answer: ServedAnswer | null | undefined): ServedAnswer {
+    if (answer != null && isResponse(answer.code)) return answer;
+    const what = answer == null ? 'nothing' : codeText(answer.code);
     return this.#broken(served, new Error(`it answered ${what}`));
   }
 

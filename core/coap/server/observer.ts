@@ -273,8 +273,11 @@ export class Observer {
   }
 
   #refreshAfter(maxAgeSeconds: number): void {
-    const refreshMs = maxAgeSeconds * 1_000;
-    if (refreshMs >= LEAST_REFRESH_MS && refreshMs < 2 ** 31) this.#due.set(refreshMs * 0.9);
+    const freshMs = maxAgeSeconds * 1_000;
+    if (freshMs < LEAST_REFRESH_MS || freshMs >= 2 ** 31) return;
+    // Those that were told of one change together are not all refreshed at once.
+    const spread = (this.token.at(-1) ?? 0) / 256;
+    this.#due.set(freshMs * (0.9 - 0.1 * spread));
   }
 
   #release(): void {

@@ -236,6 +236,22 @@ describe('an observation ends', () => {
   });
 });
 
+it('what cannot be said ends one observation, and nothing else', async () => {
+  const bench = new Bench();
+  const { carrier } = bench.ask('GET', { path: 't', observe: 0 });
+  bench.answer = () =>
+    Promise.resolve({
+      code: CONTENT,
+      get payload(): Uint8Array {
+        throw new Error('no');
+      },
+    });
+  await bench.set('b');
+  expect([bench.server.observers, carrier.sent.length, bench.logged.length]).toEqual([0, 0, 1]);
+  bench.answer = undefined;
+  expect(bench.say('GET', { path: 't' })).toBe('2.05 "b"');
+});
+
 describe('notifications', () => {
   it('follow one another: while a CON is under way the newest state waits (RFC 7641 §4.5.2)', async () => {
     const bench = new Bench();

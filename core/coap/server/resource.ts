@@ -14,7 +14,10 @@ export interface ServedRequest {
   query: string[];
   /** As they came, with those of blocks; each critical one is known and of a legal length. */
   options: readonly CoapOption[];
-  /** The whole body, blocks hidden. For `allow` only what this one message carries. */
+  /**
+   * The whole body, blocks hidden; for `allow` only what this one message carries. Perhaps a view on a larger buffer:
+   * copy what is kept for long.
+   */
   payload: Uint8Array;
   contentFormat: number | null;
   accept: number | null;
