@@ -267,6 +267,7 @@ export class Observer {
   /** What changed while something was on its way. */
   #again(): void {
     this.#dirty = true;
+    if (this.#isHeld()) return; // what holds it goes on with it
     const waitMs = this.#waitMs();
     if (waitMs > 0) this.#due.set(waitMs);
     else this.#make();

@@ -265,6 +265,26 @@ describe('notifications', () => {
     expect(bench.server.counters.notificationsCoalesced).toBe(2);
   });
 
+  it('that were made while the resource changed again wait for the acknowledgement too', async () => {
+    const bench = new Bench();
+    const carrier = bench.observe();
+    let answer = (): void => {};
+    bench.answer = (value) =>
+      new Promise((resolve) => (answer = () => resolve({ code: CONTENT, payload: utf8(value) })));
+    await bench.set('b');
+    const first = answer;
+    await bench.set('c');
+    bench.answer = undefined;
+    first();
+    await bench.settle();
+    bench.clock.advance(1_000);
+    expect(told(carrier)).toEqual(['CON 2.05 Observe "b"']);
+    expect(carrier.last.sending.released).toBe(false);
+    carrier.acknowledge();
+    bench.clock.advance(1_100);
+    expect(told(carrier).at(-1)).toBe('NON 2.05 Observe "c"');
+  });
+
   it('are no faster than the round trip, or one in 3 s where it is not known (§4.5.1)', async () => {
     const bench = new Bench();
     const carrier = bench.observe();
