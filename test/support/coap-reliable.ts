@@ -14,7 +14,7 @@ import type { ReliableContext, ReliableLimits } from '../../core/coap/reliable/c
 import { decodeFramed, encodeFramed, streamMessageBytes } from '../../core/coap/reliable/codec.ts';
 import type { Framing, ReliableMessage } from '../../core/coap/reliable/codec.ts';
 import type { MessagePipe } from '../../core/coap/reliable/pipe.ts';
-import type { option} from './coap-net.ts';
+import type { option } from './coap-net.ts';
 import { textBytes } from './coap-net.ts';
 import type { IncomingRequest } from '../../core/coap/server/types.ts';
 

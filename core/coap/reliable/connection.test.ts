@@ -57,6 +57,13 @@ describe('the beginning', () => {
     expect(one.connection.maxMessageBytes).toBe(1_152);
   });
 
+  test('a Max-Message-Size into which nothing fits: Bad-CSM-Option', async () => {
+    const one = rig();
+    one.say(message(CSM, { options: [option(2)] }));
+    expect(await abortOf(one)).toEqual({ diagnostic: 'no message fits into 0 bytes', badCsmOption: [2] });
+    expect([one.readyCount(), codeOf(one.closed())]).toEqual([0, 'coap.handshake']);
+  });
+
   test('without Block-Wise-Transfer there is no BERT', () => {
     const one = rig();
     one.say(message(CSM, { options: [option(2, 0x20, 0)] }));

@@ -5,6 +5,8 @@ import * as signals from './signals.ts';
 const PERIOD_MS = 10_000;
 const MAX_WAITING_PONGS = 16;
 const MAX_HOLD_OFF_MS = 10 * 60_000;
+/** A header, a token and a little more: whoever takes less cannot be answered. */
+const LEAST_MESSAGE_BYTES = 16;
 const NO_BYTES = new Uint8Array(0);
 
 /** What signalling does to its connection. */
@@ -86,7 +88,12 @@ export class Signalling {
 
   /** Cumulative: what a CSM does not say stays as it was (§5.3). A token means nothing, and does no harm. */
   #settings({ options }: ReliableMessage): void {
-    this.maxMessageBytes = signals.signalUint(options, signals.MAX_MESSAGE_SIZE, 4) ?? this.maxMessageBytes;
+    const bytes = signals.signalUint(options, signals.MAX_MESSAGE_SIZE, 4) ?? this.maxMessageBytes;
+    if (bytes < LEAST_MESSAGE_BYTES) {
+      this.#connection.refuse(`no message fits into ${bytes} bytes`, signals.MAX_MESSAGE_SIZE);
+      return;
+    }
+    this.maxMessageBytes = bytes;
     if (signals.hasSignalOption(options, signals.BLOCK_WISE_TRANSFER)) this.blockWise = true;
     this.#connection.greeted();
   }
