@@ -199,6 +199,23 @@ test('one server found in several ways is one server, asked once', async () => {
   ]);
 });
 
+test('a server that never tells is given up after 20 s', async () => {
+  const { clock, scan, asked, groups } = rig();
+  const over = scan.start({ ...PLAN, multicast: true });
+  await settle();
+  groups[0]!.answer('?', 7);
+  clock.advance(19_900);
+  expect(scan.view()).toMatchObject({ state: 'running', found: [{ links: null, problem: null }] });
+  clock.advance(100);
+  await over;
+  expect(scan.view()).toMatchObject({
+    state: 'done',
+    found: [{ links: null, problem: 'It did not tell its links in 20 s.' }],
+  });
+  expect(asked).toHaveLength(1);
+  expect(clock.pendingTimers).toBe(0);
+});
+
 test('a step that fails leaves the others alone', async () => {
   const { clock, scan } = rig();
   const over = scan.start({ ...PLAN, mdns: true, directory: 'coap://10.0.0.2' });
@@ -217,7 +234,7 @@ test('stopping gives up everything at once and keeps what was found', async () =
   const over = scan.start({ ...PLAN, multicast: true, mdns: true, range: '10.0.0.0/24' });
   await settle();
   for (let i = 0; i < 40; i++) groups[0]!.answer('?', i);
-  expect(asked).toHaveLength(16);
+  expect(asked).toHaveLength(32);
   expect(probes.size).toBe(64);
   let changes = 0;
   scan.changed.on(() => changes++);
@@ -226,7 +243,7 @@ test('stopping gives up everything at once and keeps what was found', async () =
   await over;
   groups[0]!.answer('</t>', 99);
   expect(changes).toBe(1);
-  expect(asked).toHaveLength(16);
+  expect(asked).toHaveLength(32);
   expect(scan.view().found).toHaveLength(40);
   expect(scan.view()).toMatchObject({ state: 'stopped', endedMs: clock.now() });
   expect(new Set(scan.view().steps.map((step) => step.state))).toEqual(new Set(['stopped']));

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { codeOf, messageOf } from '../../base/errors.ts';
+import { messageOf } from '../../base/errors.ts';
 import { Signal } from '../../base/events.ts';
 import { coapError } from '../errors.ts';
 import type { Link } from '../links/link-format.ts';
@@ -28,7 +28,7 @@ export interface ScanParts {
   probe: Probe;
   readLinks: ReadLinks;
   /** The links of a server. Fails with `coap.*`. */
-  discover(authority: string, signal: AbortSignal): Promise<Link[]>;
+  discover: (authority: string, signal: AbortSignal) => Promise<Link[]>;
   mdnsCounters: MdnsCounters;
   /** 2,000 unless said. */
   maxFound?: number;
@@ -54,7 +54,9 @@ const TICK_MS = 250;
 /** Groups that are listened to at a time: the endpoint takes 16. */
 const PARALLEL_STEPS = 12;
 /** Found servers that are asked for their links at a time. */
-const PARALLEL_LINKS = 16;
+const PARALLEL_LINKS = 32;
+/** Patience with one of them: directories name servers that are long gone. */
+const LINKS_MS = 20_000;
 
 type Work = (step: ScanStep, signal: AbortSignal) => Promise<void>;
 
@@ -78,6 +80,8 @@ export class Scan {
   /** Found, not asked for its links yet. */
   readonly #toAsk: string[] = [];
   readonly #asking = new Set<Promise<void>>();
+  /** Of `#asking`, those that look for more to ask. */
+  #askers = 0;
 
   constructor(parts: ScanParts) {
     this.#parts = parts;
@@ -285,7 +289,8 @@ export class Scan {
 
   #ask(authority: string): void {
     this.#toAsk.push(authority);
-    if (this.#asking.size >= PARALLEL_LINKS) return;
+    if (this.#askers >= PARALLEL_LINKS) return;
+    this.#askers++;
     const asking = this.#askAll().finally(() => this.#asking.delete(asking));
     this.#asking.add(asking);
   }
@@ -295,15 +300,23 @@ export class Scan {
       const server = this.#servers.get(authority)!;
       // Another way may have brought them meanwhile.
       if (server.links !== null) continue;
+      const { clock, discover } = this.#parts;
+      const enough = new AbortController();
+      const timer = clock.after(LINKS_MS, () => enough.abort());
       try {
-        const links = await this.#parts.discover(authority, this.#abort.signal);
+        const links = await discover(authority, AbortSignal.any([this.#abort.signal, enough.signal]));
         if (this.#state === 'running' && server.links === null) this.#told(authority, links);
       } catch (error) {
-        if (this.#state !== 'running' || codeOf(error) === 'coap.cancelled') continue;
-        if (server.links === null) server.problem = messageOf(error);
+        const why = enough.signal.aborted
+          ? `It did not tell its links in ${LINKS_MS / 1_000} s.`
+          : messageOf(error);
+        if (this.#state === 'running' && server.links === null) server.problem = why;
+      } finally {
+        timer.cancel();
       }
       if (this.#state === 'running') this.changed.emit();
     }
+    this.#askers--;
   }
 
   #told(authority: string, links: Link[]): void {

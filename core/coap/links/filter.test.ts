@@ -39,7 +39,7 @@ describe('one criterion (RFC 6690 §4.1)', () => {
     ['href=/sensors*', ['/sensors', '/sensors/temp', '/sensors/light']],
     ['href=http*', ['http://www.example.com/sensors/t123']],
     ['href=/nowhere', []],
-    // other attributes
+    // TD_COAP_LINK_09: lists of further links
     ['ct=40', ['/sensors']],
     ['ct=41', ['/sensors/light']],
     ['title=Sensor', []],

@@ -144,3 +144,12 @@ test('a resource that is also an alternate of another one keeps its own attribut
   const parsed = parseLinkFormat('</t>;anchor="/s";rel="alternate",</t>;rt="x",</t>;rel="item";rt="y"');
   expect(resolveLinks(parsed, base).map((one) => ({ ...one.attributes }))).toEqual([{ rt: 'x' }]);
 });
+
+test('a list within a list: what it names is taken from the root (TD_COAP_LINK_09)', () => {
+  const list = parseCoapUri('coap://10.0.0.1/path');
+  const parsed = parseLinkFormat('</path/sub1>;ct=0,</path/sub2>;ct=0');
+  expect(resolveLinks(parsed, list).map((one) => one.uri)).toEqual([
+    'coap://10.0.0.1:5683/path/sub1',
+    'coap://10.0.0.1:5683/path/sub2',
+  ]);
+});
