@@ -38,7 +38,9 @@ export class Outbox implements TransmissionKeeper {
   readonly #lifetimeMs: number;
   /** Peers whose next message id is not free yet. */
   readonly #idWaits = new Map<Peer, Deadline>();
-  readonly #open = new Set<Transmission>();
+  /** The newest of all that are open, linked: a Set would keep the dead ones for long (see `RecentMap`). */
+  #newest: Transmission | undefined;
+  #size = 0;
 
   constructor(context: OutboxContext) {
     this.#context = context;
@@ -46,7 +48,7 @@ export class Outbox implements TransmissionKeeper {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#size;
   }
 
   /**
@@ -69,7 +71,7 @@ export class Outbox implements TransmissionKeeper {
       watcher,
       this,
     );
-    this.#open.add(transmission);
+    this.#link(transmission);
     this.#count(lane, peer, 1);
     peer.lastUsedMs = clock.monotonic();
     if (lane === peer.responses && !confirmable) {
@@ -144,7 +146,7 @@ export class Outbox implements TransmissionKeeper {
       peer.transmissions.delete(transmission.messageId);
     }
     transmission.state = 'done';
-    this.#open.delete(transmission);
+    this.#unlink(transmission);
     this.#count(lane, peer, -1);
     this.#context.wheel.cancel(transmission);
     this.#endTurn(transmission);
@@ -162,9 +164,25 @@ export class Outbox implements TransmissionKeeper {
   /** Fails everything that is on its way. */
   stop(): void {
     // Failing one lets its owner send more; those are failed too.
-    for (const transmission of this.#open) this.fail(transmission, cancelled());
+    while (this.#newest !== undefined) this.fail(this.#newest, cancelled());
     for (const deadline of this.#idWaits.values()) deadline.clear();
     this.#idWaits.clear();
+  }
+
+  #link(transmission: Transmission): void {
+    transmission.previous = this.#newest;
+    if (this.#newest !== undefined) this.#newest.next = transmission;
+    this.#newest = transmission;
+    this.#size++;
+  }
+
+  #unlink(transmission: Transmission): void {
+    const { previous, next } = transmission;
+    if (previous !== undefined) previous.next = next;
+    if (next !== undefined) next.previous = previous;
+    else this.#newest = previous;
+    transmission.previous = transmission.next = undefined;
+    this.#size--;
   }
 
   #endTurn(transmission: Transmission): void {

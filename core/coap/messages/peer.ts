@@ -2,6 +2,7 @@ import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { Carrier, Sending } from '../carrier.ts';
 import type { CoapMessage } from '../codec/codec.ts';
+import { RecentMap } from './recent-map.ts';
 import type { Transmission } from './transmission.ts';
 
 /** Who waits for answers with a token. */
@@ -37,7 +38,7 @@ export class Peer {
   /** No longer in the table of peers: nothing that comes in finds it. */
   forgotten = false;
   /** Ours that the other end may still acknowledge, reset or answer, by message id. */
-  readonly transmissions = new Map<number, Transmission>();
+  readonly transmissions = new RecentMap<number, Transmission>();
   /**
    * What we ask and what we answer by ourselves (separate responses, notifications) take turns apart: a request of
    * ours that is not acknowledged must not hold up an answer that the other end waits for before it goes on.
@@ -46,7 +47,7 @@ export class Peer {
   readonly responses = new Lane();
   /** Requests of this peer that wait for their answer. */
   serving = 0;
-  readonly tokens = new Map<string, TokenOwner>();
+  readonly tokens = new RecentMap<string, TokenOwner>();
   /** Made when first asked for. */
   carrier: Carrier | undefined;
   #text: string | undefined;

@@ -2,9 +2,6 @@ import type { WheelEntry } from '../../base/timer-wheel.ts';
 import type { Sending, SendingWatcher } from '../carrier.ts';
 import type { Lane, Peer } from './peer.ts';
 
-export type TransmissionState = Sending['state'];
-export type TransmissionWatcher = SendingWatcher;
-
 /** Who moves a transmission: the `Outbox`. */
 export interface TransmissionKeeper {
   due(transmission: Transmission): void;
@@ -23,7 +20,7 @@ export class Transmission implements Sending, WheelEntry {
   readonly watcher: SendingWatcher;
   /** Overrides MAX_RETRANSMIT. */
   readonly maxRetransmit: number;
-  state: TransmissionState = 'waiting';
+  state: Sending['state'] = 'waiting';
   messageId = -1;
   firstSentMs = 0;
   retransmissions = 0;
@@ -31,6 +28,9 @@ export class Transmission implements Sending, WheelEntry {
   timeoutMs = 0;
   /** Counts against NSTART of its peer. */
   holdsTurn = false;
+  /** Its neighbours among all that are open. */
+  previous: Transmission | undefined;
+  next: Transmission | undefined;
   dueMs = Infinity;
   slot = -1;
   readonly #keeper: TransmissionKeeper;
