@@ -1,4 +1,5 @@
 import type { CoapResponse } from '../../coap/client/response.ts';
+import type { CoapResource } from '../../contract/coap.ts';
 import type { CoapNotification, CoapWatch, CoapWatchDelta } from '../../contract/coap-browser.ts';
 import type { Feed } from '../../rpc/types.ts';
 import type { CoapDesk } from './desk.ts';
@@ -17,13 +18,16 @@ export function watchFeed(
   let waiting: CoapNotification[] = [];
   let leftOut = 0;
   let changed = false;
+  // It is told of before `watch` is there: beginning to observe is a change already.
+  let resource: CoapResource | null = null;
+  const known = (): CoapResource => resource ?? watch.resource;
   const hear = (response: CoapResponse, receivedMs: number): void => {
     if (waiting.length === MAX_WAITING) {
       waiting.shift();
       leftOut++;
     }
-    const { authority } = resource;
-    const path = resource.uri.slice(authority.length);
+    const { authority, uri: own } = known();
+    const path = own.slice(authority.length);
     const values = preview.of(authority, path, response.contentFormat, response.payload, receivedMs);
     waiting.push(notificationView(response, receivedMs, values));
   };
@@ -35,12 +39,11 @@ export function watchFeed(
     },
     notified: hear,
   });
-  let { resource } = watch;
   const take = (): CoapWatch => {
     const notifications = waiting;
     waiting = [];
     changed = false;
-    return { resource, notifications, leftOut };
+    return { resource: known(), notifications, leftOut };
   };
   return { snapshot: take, drain: () => (changed ? take() : null), close: watch.close };
 }
