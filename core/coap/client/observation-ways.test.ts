@@ -155,6 +155,24 @@ test('a server that wants an Echo gets it with the next registration, once (RFC 
   expect(states).toEqual(['active', 'stale coap.timeout', 'ended coap.refused']);
 });
 
+test('a server that is too busy is asked again when it says (RFC 8516)', async () => {
+  const { texts, states } = await watch(NAME);
+  const busy = { code: code(4, 29), options: [uintOption(MAX_AGE, 30)] };
+  await reply(device, '', 0, busy);
+  await pass(29_900);
+  expect(device.received.length).toBe(1);
+  await pass(200);
+  expect(device.received.length).toBe(2);
+  await reply(device, 'a', 1);
+  expect(texts).toEqual(['a 10.0.0.7']);
+  await reply(device, '', 0, { ...busy, type: NON, messageId: 700, code: code(5, 3) });
+  await pass(29_900);
+  expect(device.received.length).toBe(2);
+  await pass(200);
+  expect(device.received.length).toBe(3);
+  expect(states).toEqual(['retrying coap.refused', 'active', 'retrying coap.refused']);
+});
+
 describe('over a connection', () => {
   const TCP = 'coap+tcp://10.0.0.7/temp';
   const notify = (

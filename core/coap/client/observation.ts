@@ -5,7 +5,17 @@ import type { TimerWheel } from '../../base/timer-wheel.ts';
 import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { Carrier } from '../carrier.ts';
-import { METHOD_CODES, NOT_FOUND, VALID, codeClass, codeName, codeText, isSuccess } from '../codec/codes.ts';
+import {
+  METHOD_CODES,
+  NOT_FOUND,
+  SERVICE_UNAVAILABLE,
+  TOO_MANY_REQUESTS,
+  VALID,
+  codeClass,
+  codeName,
+  codeText,
+  isSuccess,
+} from '../codec/codes.ts';
 import { MAX_AGE, OBSERVE, findUint } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import { cancelled, coapError } from '../errors.ts';
@@ -195,15 +205,16 @@ export class Observation implements RegistrationOwner {
     this.#register();
   }
 
-  #retry(error: unknown): void {
+  #retry(error: unknown, atLeastMs = 0): void {
     if (this.#state === 'ended') return;
     this.#registration.settle();
     this.#staleDue.clear();
     this.#change('retrying', error);
-    const { retryMinMs, retryMaxMs } = this.#context.policy;
+    const { retryMinMs, retryMaxMs, refreshMs } = this.#context.policy;
     const backOffMs = Math.min(retryMaxMs, retryMinMs * 2 ** Math.min(this.#failures, 30));
     this.#failures++;
-    this.#retryDue.set(backOffMs * (1 - this.#context.fraction() / 4));
+    const waitMs = backOffMs * (1 - this.#context.fraction() / 4);
+    this.#retryDue.set(Math.max(waitMs, Math.min(atLeastMs, refreshMs)));
   }
 
   // --- notifications ---
@@ -258,7 +269,9 @@ export class Observation implements RegistrationOwner {
     const why = `${codeText(message.code)} ${codeName(message.code)}${text === '' ? '' : ` (${text})`}`;
     const error = coapError('coap.refused', `The server ended the observation: ${why}.`);
     const mayComeBack = message.code === NOT_FOUND || codeClass(message.code) === 5;
-    if (this.#accepted && mayComeBack) this.#retry(error);
+    // RFC 8516 §4: not never, but not now.
+    const isBusy = message.code === TOO_MANY_REQUESTS;
+    if (isBusy || (this.#accepted && mayComeBack)) this.#retry(error, retryAfterMs(message));
     else this.#finish(error);
   }
 
@@ -328,4 +341,10 @@ export class Observation implements RegistrationOwner {
     this.#context.ended(this);
     return carrier;
   }
+}
+
+/** When the server wants to be asked again (RFC 8516 §3, RFC 7252 §5.9.3.4); 0 when it does not say. */
+function retryAfterMs({ code, options }: ResponseMessage): number {
+  if (code !== TOO_MANY_REQUESTS && code !== SERVICE_UNAVAILABLE) return 0;
+  return (findUint(options, MAX_AGE) ?? 0) * 1_000;
 }

@@ -40,6 +40,8 @@ export const METHOD_NOT_ALLOWED = code(4, 5);
 export const NOT_ACCEPTABLE = code(4, 6);
 export const REQUEST_ENTITY_INCOMPLETE = code(4, 8);
 export const REQUEST_ENTITY_TOO_LARGE = code(4, 13);
+export const TOO_MANY_REQUESTS = code(4, 29);
+export const SERVICE_UNAVAILABLE = code(5, 3);
 export const PROXYING_NOT_SUPPORTED = code(5, 5);
 
 const NAMES = new Map<number, string>([
@@ -64,11 +66,11 @@ const NAMES = new Map<number, string>([
   [REQUEST_ENTITY_TOO_LARGE, 'Request Entity Too Large'],
   [code(4, 15), 'Unsupported Content-Format'],
   [code(4, 22), 'Unprocessable Entity'],
-  [code(4, 29), 'Too Many Requests'],
+  [TOO_MANY_REQUESTS, 'Too Many Requests'],
   [code(5, 0), 'Internal Server Error'],
   [code(5, 1), 'Not Implemented'],
   [code(5, 2), 'Bad Gateway'],
-  [code(5, 3), 'Service Unavailable'],
+  [SERVICE_UNAVAILABLE, 'Service Unavailable'],
   [code(5, 4), 'Gateway Timeout'],
   [PROXYING_NOT_SUPPORTED, 'Proxying Not Supported'],
   [code(5, 8), 'Hop Limit Reached'],
