@@ -41,7 +41,7 @@ export const SHORTCUTS: { group: string; list: Shortcut[] }[] = [
     group: 'On the CoAP page',
     list: [
       { keys: 'L', does: 'Put the cursor into the address' },
-      { keys: 'Enter', does: 'In the address: GET; of a server alone, ask what it has' },
+      { keys: 'Enter', does: 'Read what the address names' },
       { keys: 'Ctrl Enter', does: 'Send with the method that is marked' },
       { keys: 'R', does: 'GET once more' },
       { keys: 'Alt ← →', does: 'Back and forward' },

@@ -20,7 +20,7 @@ const BY_CODE: Record<string, Advice> = {
   },
   'coap.bad_option': {
     title: 'The answer has an option that cannot be ignored',
-    todo: 'The device speaks an extension that this version does not know.',
+    todo: 'If the request had this option, the device refuses it: libcoap sends back what it does not know. Else it speaks an extension that this version does not know.',
   },
   'coap.too_large': { title: 'Too large', todo: 'Ask for a part of it, or send less.' },
   'coap.blocks_broken': {
