@@ -4,7 +4,7 @@ import type { Clock, Timer } from './clock.ts';
 export interface WheelEntry {
   /** Monotonic ms at which it is due; `Infinity` while it is not armed. Written by the wheel. */
   dueMs: number;
-  /** Slot it lies in, -1 while it is not armed. Written by the wheel. */
+  /** Where it lies in the wheel, -1 while it is not armed. Written by the wheel. */
   slot: number;
   onDue(): void;
 }
@@ -17,7 +17,8 @@ export interface WheelEntry {
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #tickMs: number;
-  readonly #slots: Set<WheelEntry>[];
+  // Arrays, not Sets: the outgrown tables of a Set keep entries from being collected with the young.
+  readonly #slots: WheelEntry[][];
   #armed = 0;
   #lastTick: number;
   #timer: Timer | undefined;
@@ -25,7 +26,7 @@ export class TimerWheel {
   constructor(clock: Clock, options: { tickMs?: number; slots?: number } = {}) {
     this.#clock = clock;
     this.#tickMs = options.tickMs ?? 100;
-    this.#slots = Array.from({ length: options.slots ?? 512 }, () => new Set<WheelEntry>());
+    this.#slots = Array.from({ length: options.slots ?? 512 }, (): WheelEntry[] => []);
     this.#lastTick = Math.floor(clock.monotonic() / this.#tickMs);
   }
 
@@ -38,15 +39,22 @@ export class TimerWheel {
     if (this.#armed === 0) this.#lastTick = Math.floor(this.#clock.monotonic() / this.#tickMs);
     entry.dueMs = this.#clock.monotonic() + Math.max(0, delayMs);
     const tick = Math.max(Math.ceil(entry.dueMs / this.#tickMs), this.#lastTick + 1);
-    entry.slot = tick % this.#slots.length;
-    this.#slots[entry.slot]!.add(entry);
+    const at = tick % this.#slots.length;
+    const slot = this.#slots[at]!;
+    entry.slot = at + slot.length * this.#slots.length;
+    slot.push(entry);
     this.#armed++;
     this.#timer ??= this.#clock.after(this.#tickMs, () => this.#turn());
   }
 
   cancel(entry: WheelEntry): void {
     if (entry.slot < 0) return;
-    this.#slots[entry.slot]!.delete(entry);
+    const slot = this.#slots[entry.slot % this.#slots.length]!;
+    const last = slot.pop()!;
+    if (last !== entry) {
+      slot[Math.floor(entry.slot / this.#slots.length)] = last;
+      last.slot = entry.slot;
+    }
     entry.slot = -1;
     entry.dueMs = Infinity;
     this.#armed--;
@@ -60,7 +68,7 @@ export class TimerWheel {
         entry.slot = -1;
         entry.dueMs = Infinity;
       }
-      slot.clear();
+      slot.length = 0;
     }
     this.#armed = 0;
     this.#rest();
@@ -84,6 +92,8 @@ export class TimerWheel {
         if (entry.dueMs <= nowMs) due.push(entry);
       }
     }
+    // The last of a slot takes the place of one that was cancelled: the order is made anew.
+    due.sort((a, b) => a.dueMs - b.dueMs);
     for (const entry of due) {
       // An earlier one of this turn may have cancelled it, or armed it anew for later.
       if (entry.slot < 0 || entry.dueMs > nowMs) continue;
