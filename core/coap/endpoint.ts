@@ -223,7 +223,7 @@ export class CoapEndpoint {
   }
 
   /** See `CoapClient.request`. Also fails with `coap.not_running`. */
-  request(uri: string, options: RequestOptions = {}): Promise<CoapResponse> {
+  request(uri: string, options?: RequestOptions): Promise<CoapResponse> {
     const problem = this.#notRunning();
     return problem === undefined ? this.#client.request(uri, options) : Promise.reject(problem);
   }

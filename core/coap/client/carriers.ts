@@ -6,7 +6,9 @@ import { numericPeer } from '../resolve.ts';
 import type { HostResolver, Hosts } from '../resolve.ts';
 import { parseCoapUri, uriOptions } from '../uri.ts';
 import type { CoapUri } from '../uri.ts';
+import { METHOD_CODES } from '../codec/codes.ts';
 import type { CoapOption } from '../codec/options.ts';
+import type { TransferRequest } from './transfer.ts';
 
 /** A URI made ready: what follows from it does so once, however often it is asked. Shared, so nobody changes it. */
 export interface Target {
@@ -15,7 +17,11 @@ export interface Target {
   readonly options: CoapOption[];
   /** Of an address over UDP, else undefined. */
   readonly address: PeerAddress | undefined;
+  /** A plain GET of it. */
+  readonly get: Readonly<TransferRequest>;
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 export interface CarriersContext {
   hosts: Hosts;
@@ -47,10 +53,12 @@ export class Carriers implements CarrierSource {
     }
     // An address that is no one device is refused here, whatever carries.
     const address = numericPeer(uri);
+    const options = uriOptions(uri);
     const target = {
       uri,
-      options: uriOptions(uri),
+      options,
       address: uri.scheme === 'coap' ? address : undefined,
+      get: { code: METHOD_CODES.GET, options, payload: NO_BYTES, confirmable: true },
     };
     if (this.#targets.size >= MAX_TARGETS) this.#targets.clear();
     this.#targets.set(text, target);

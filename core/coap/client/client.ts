@@ -31,6 +31,8 @@ export interface BlockResponse extends CoapResponse {
   block: Block | null;
 }
 
+const UNWATCHED: RunWatch = {};
+
 /** Requests of the client role. Holds no state of its own: what is under way lives in the carriers. */
 export class CoapClient {
   readonly #context: ClientContext;
@@ -44,9 +46,13 @@ export class CoapClient {
    * error; so is 4.29 or 5.03, whose Max-Age says when to ask again (RFC 8516). With No-Response the answer may be
    * one of code 0.00, made here, for "sent, and no answer asked for".
    */
-  request(uriText: string, options: RequestOptions = {}): Promise<CoapResponse> {
+  request(uriText: string, options?: RequestOptions): Promise<CoapResponse> {
     return new Promise((resolve, reject) => {
       const target = this.#context.carriers.target(uriText);
+      if (options === undefined) {
+        new RequestRun(this.#context, target, target.get, UNWATCHED, resolve, reject).start();
+        return;
+      }
       const request = transferRequest(target.options, options);
       const { signal, onProgress, resolver, onWire } = options;
       const watch = { signal, onProgress, resolver, trace: this.#trace(onWire) };

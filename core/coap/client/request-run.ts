@@ -78,9 +78,9 @@ export class RequestRun implements ExchangeEnd {
       this.#settle(transferBy(this.#context, carrier, request, this.#watch).run(), carrier);
     } else {
       this.#carrier = carrier;
-      const { szx, options, code, payload, confirmable } = request;
-      const asked = szx === undefined ? options : [...options, ...earlyNegotiation(szx)];
-      const first = { code, options: asked, payload, confirmable };
+      const { szx, options } = request;
+      const first =
+        szx === undefined ? request : { ...request, options: [...options, ...earlyNegotiation(szx)] };
       new Exchange(this.#context, carrier, this, signal, trace).start(first);
     }
   }
