@@ -1,5 +1,6 @@
 /** Real sockets on loopback, IPv4 and IPv6. */
 import { createSocket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { codeOf } from '../../base/errors.ts';
@@ -115,4 +116,18 @@ test('addresses have one spelling', () => {
   expect(text('2001:DB8::000a')).toBe('2001:db8::a');
   expect(text('FE80::1%eth9')).toBe('fe80::1%eth9');
   expect(text('sensor')).toBeUndefined();
+});
+
+test('a numeric scope is the name of its interface, as the socket reports it', () => {
+  const scoped = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
+    (all ?? []).filter(({ family, scopeid }) => family === 'IPv6' && scopeid).map((one) => ({ name, one })),
+  );
+  const found = scoped[0];
+  if (found === undefined || process.platform === 'win32') {
+    process.stdout.write('no interface has a link-local address by name: scopes are not tested\n');
+    return;
+  }
+  const { scopeid } = found.one as { scopeid: number };
+  expect(canonicalAddress(`FE80::1%${scopeid}`, 1)?.address).toBe(`fe80::1%${found.name}`);
+  expect(canonicalAddress('fe80::1%987654', 1)?.address).toBe('fe80::1%987654');
 });
