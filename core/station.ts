@@ -130,11 +130,12 @@ export class Station {
     const intake = new Intake({ telemetry, registry, hub, topics, record });
     const brokerParts = createBrokerParts({ options: this.#options, record, intake, clock, logFor });
     const { mqttListeners } = brokerParts;
+    const listeners = new ListenerBoard(logFor('station'));
     const coapParts = createCoapParts({
       ...{ options: this.#options, record, registry, topics, intake, broker: brokerParts, clock, logFor },
+      httpOrigin: () => consoleUrl(listeners),
     });
 
-    const listeners = new ListenerBoard(logFor('station'));
     const status = new StatusBoard({
       clock,
       counters: () => ({ messages: intake.messages, readings: intake.readings }),

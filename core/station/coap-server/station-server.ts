@@ -1,13 +1,16 @@
 import { isLoopback } from '../../coap/address.ts';
-import { code } from '../../coap/codec/codes.ts';
+import { CONTENT, code } from '../../coap/codec/codes.ts';
+import type { ParsedLink } from '../../coap/links/link-format.ts';
 import type { CoapServer } from '../../coap/server/coap-server.ts';
-import type { ServedAnswer, ServedRequest } from '../../coap/server/resource.ts';
+import type { Resource, ServedAnswer, ServedRequest } from '../../coap/server/resource.ts';
 import type { CoapOpenness } from '../../contract/coap-server.ts';
 import type { DeviceRegistry } from '../../devices/registry.ts';
 import type { TopicTree } from '../../devices/topic-tree.ts';
 import type { ServerChanges } from './changes.ts';
+import { VERSION } from '../../version.ts';
 import { devicesResource, readingsResource } from './readings-resources.ts';
 import type { KnownDevices } from './readings-resources.ts';
+import { TEXT } from './senml.ts';
 import type { ServerSettings } from './settings.ts';
 import { topicsResource } from './topics-resource.ts';
 import type { KnownTopics } from './topics-resource.ts';
@@ -37,11 +40,20 @@ export interface StationResourcesParts {
   changes: Pick<ServerChanges, 'observed' | 'follow'>;
   /** Whether devices may be named to everyone who may ask for `/.well-known/core`. */
   namesDevices: () => boolean;
+  /** Links to what is not on this server: the HTTP proxy, while it is switched on. */
+  moreLinks: () => ParsedLink[];
+}
+
+/** `/`: who this is. */
+function rootResource(links: () => ParsedLink[]): Resource {
+  const payload = Buffer.from(`Fieldstation ${VERSION}. What it has: /.well-known/core\n`);
+  return { methods: ['GET'], links, handle: () => ({ code: CONTENT, contentFormat: TEXT, payload }) };
 }
 
 /** Mounts devices, readings and topics. */
 export function mountResources(parts: StationResourcesParts): void {
-  const { server, registry, topics, messages, changes, namesDevices } = parts;
+  const { server, registry, topics, messages, changes, namesDevices, moreLinks } = parts;
+  server.add('', rootResource(moreLinks));
   const observed = (): void => changes.observed();
   const known: KnownDevices = {
     list: () => registry.list(),

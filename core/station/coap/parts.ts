@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { Directory } from '../../coap/directory/directory.ts';
 import { mountDirectory } from '../../coap/directory/resources.ts';
 import { listInterfaces } from '../../coap/discovery/interfaces.ts';
+import { hcLinks } from '../../coap/proxy/links.ts';
 import { CoapEndpoint } from '../../coap/endpoint.ts';
 import { secureRandom } from '../../coap/random.ts';
 import { CoapServer } from '../../coap/server/coap-server.ts';
@@ -54,10 +55,12 @@ export function createCoapParts(parts: {
   topics: TopicTree;
   intake: Intake;
   broker: BrokerParts;
+  /** `http://host:port` of the gateway while it listens. */
+  httpOrigin: () => string | null;
   clock: Clock;
   logFor: (part: string) => Log;
 }): CoapParts {
-  const { options, record, registry, topics, intake, broker, clock, logFor } = parts;
+  const { options, record, registry, topics, intake, broker, httpOrigin, clock, logFor } = parts;
   const folder = options.dataFolder;
   const log = logFor('coap');
   const { mqttAccess, certificates, brokerDesk } = broker;
@@ -86,6 +89,7 @@ export function createCoapParts(parts: {
   directoryDesk.load(record.catalog.registrations);
   const fetchLinks = (uri: string, signal: AbortSignal) => readLinkText(endpoint, uri, signal);
 
+  const proxy = new CoapProxy({ endpoint, folder, log });
   const changes = new ServerChanges({ server, registry, broker: broker.broker, clock });
   mountResources({
     server,
@@ -93,6 +97,10 @@ export function createCoapParts(parts: {
     topics,
     changes,
     namesDevices: () => serverSettings.allows('read') || !listensBeyond(options.coap),
+    moreLinks: () => {
+      const origin = proxy.enabled ? httpOrigin() : null;
+      return origin === null ? [] : hcLinks(origin);
+    },
     messages: {
       may: (action, topic) => mqttAccess.authorize({ clientId: 'coap', username: null, action, topic }),
       publish: async ({ topic, payload, retain }) => {
@@ -114,7 +122,7 @@ export function createCoapParts(parts: {
       log,
     }),
     scanDesk: new ScanDesk({ endpoint, desk, registry, clock, log }),
-    proxy: new CoapProxy({ endpoint, folder, log }),
+    proxy,
     coapWires: [mountDirectory(server, directory, { clock, fetchLinks })],
   };
 }
