@@ -20,9 +20,10 @@ test('libcoap: discovered as a tree, /time observed, killed and restarted: obser
 
     await resource('/time').click();
     await expect(page.getByText('2.05').first()).toBeVisible();
+    await page.getByRole('tab', { name: 'Watch' }).click();
     const state = page.getByTestId('observation-state');
     await expect(state).toHaveAttribute('data-state', 'none');
-    await page.getByRole('button', { name: 'Observe', exact: true }).click();
+    await page.getByRole('radio', { name: 'Always and recorded' }).click();
     await expect(state).toHaveAttribute('data-state', 'active');
 
     const client = desk.client();
@@ -40,7 +41,7 @@ test('libcoap: discovered as a tree, /time observed, killed and restarted: obser
     await expect(state).toHaveAttribute('data-state', 'active', { timeout: 40_000 });
     await expect.poll(notifications).toBeGreaterThan(before + 1);
 
-    await page.getByRole('button', { name: 'Cancel observe' }).click();
+    await page.getByRole('radio', { name: 'Once' }).click();
     await expect(state).toHaveAttribute('data-state', 'none');
     client.close();
 
