@@ -64,13 +64,11 @@ test('a resource is written, read back, saved, copied as a line, and forgotten',
 
     // 100 KB by blocks, and each of its messages in the exchange.
     await press('Clear');
-    await page
-      .getByLabel('File with the payload')
-      .setInputFiles({
-        name: 'big.bin',
-        mimeType: 'application/octet-stream',
-        buffer: Buffer.alloc(100_000, 65),
-      });
+    await page.getByLabel('File with the payload').setInputFiles({
+      name: 'big.bin',
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.alloc(100_000, 65),
+    });
     await expect(page.getByText('98 blocks of 1024 B')).toBeVisible();
     await press('PUT');
     await expect(page.getByText('2.04 Changed')).toBeVisible();
