@@ -137,6 +137,7 @@ describe('notifications', () => {
     expect(perMinute(every(1_000, 11), 200_000)).toBeCloseTo(60);
     expect(perMinute(every(1_000, 200), 200_000)).toBe(60);
     expect(perMinute(every(1_000, 1), 200_000)).toBeNull();
+    expect(perMinute(every(10, 3), 200_000)).toBeNull();
     expect(perMinute([], 0)).toBeNull();
   });
 

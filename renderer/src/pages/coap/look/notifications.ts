@@ -46,16 +46,19 @@ export function withNew(
   return [...added.reverse(), ...list].slice(0, MOST_LISTED);
 }
 
-/** Notifications per minute over the last minute, or since the first of them; null with fewer than two. */
+const LEAST_SPAN_MS = 5_000;
+
+/** Notifications per minute over the last minute, or since the first of them; null while it cannot be told. */
 export function perMinute(
   list: readonly Pick<CoapNotification, 'receivedMs'>[],
   nowMs: number,
 ): number | null {
   const recent = list.filter(({ receivedMs }) => receivedMs > nowMs - 60_000);
   const oldest = recent.at(-1);
-  if (oldest === undefined || recent.length < 2) return recent.length < list.length ? recent.length : null;
   if (recent.length < list.length) return recent.length;
-  return ((recent.length - 1) * 60_000) / Math.max(1_000, nowMs - oldest.receivedMs);
+  // Of two or three that came at once no rate can be told.
+  if (oldest === undefined || recent.length < 2 || nowMs - oldest.receivedMs < LEAST_SPAN_MS) return null;
+  return ((recent.length - 1) * 60_000) / (nowMs - oldest.receivedMs);
 }
 
 /** One line of what it says: its numbers, else its text, else its first bytes. */
