@@ -304,6 +304,11 @@ export class CoapEndpoint {
     return observation;
   }
 
+  /** `onWire` hears the messages of an observation from now on; undefined: nobody does. */
+  traceObservation(observation: Observation, onWire: WireTap | undefined): void {
+    observation.traceTo(onWire === undefined ? undefined : this.#traces.open(onWire));
+  }
+
   /** The way to a server, as requests take it. Fails like `CarrierSource.reach`. */
   async carrierFor(uri: string, signal?: AbortSignal): Promise<Carrier> {
     this.#mustRun();

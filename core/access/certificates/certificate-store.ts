@@ -46,6 +46,8 @@ export interface CertificateParts {
   log: Log;
 }
 
+type UsedBy = (id: string, kind: CertificateKind) => string[];
+
 /** The station's certificates: its own authority, what that signed, and what was brought here. */
 export class CertificateStore {
   /** Emits the id of a certificate that is new, renewed or gone. */
@@ -53,7 +55,7 @@ export class CertificateStore {
   readonly #files: CertificateFiles;
   readonly #clock: Clock;
   readonly #certificates = new Map<string, StoredCertificate>();
-  #usedBy: (id: string, kind: CertificateKind) => string[] = () => [];
+  readonly #users = new Set<UsedBy>();
 
   private constructor(files: CertificateFiles, clock: Clock) {
     this.#files = files;
@@ -66,10 +68,14 @@ export class CertificateStore {
     return new CertificateStore(new CertificateFiles(join(folder, FOLDER), log), clock);
   }
 
-  /** One more who tells which listeners use a certificate. */
-  addUsers(usedBy: (id: string, kind: CertificateKind) => string[]): void {
-    const others = this.#usedBy;
-    this.#usedBy = (id, kind) => [...others(id, kind), ...usedBy(id, kind)];
+  /** One more who tells which listeners use a certificate. Call what it returns to be asked no more. */
+  addUsers(usedBy: UsedBy): () => void {
+    this.#users.add(usedBy);
+    return () => void this.#users.delete(usedBy);
+  }
+
+  #usedBy(id: string, kind: CertificateKind): string[] {
+    return [...this.#users].flatMap((usedBy) => usedBy(id, kind));
   }
 
   /** Authorities first, then servers, then devices, each by name. */

@@ -64,7 +64,7 @@ const NOT_ASKED: Asked = { rttMs: 0, retransmissions: 0 };
 export class Observation implements RegistrationOwner {
   readonly uri: string;
   readonly #context: ObservationContext;
-  readonly #trace: Trace | undefined;
+  #trace: Trace | undefined;
   readonly #handlers: ObserveHandlers;
   readonly #registration: Registration<Observation>;
   readonly #staleDue: Deadline;
@@ -252,6 +252,14 @@ export class Observation implements RegistrationOwner {
     this.#change('active', null);
     // 2.03 says only that the last one is still good.
     if (message.code !== VALID) this.#reader.take(message, asked ?? NOT_ASKED);
+  }
+
+  /** Its messages are told there from now on instead; undefined: nowhere. */
+  traceTo(trace: Trace | undefined): void {
+    this.#trace?.close();
+    this.#trace = trace;
+    this.#registration.traceTo(trace);
+    if (this.#state === 'ended') trace?.close();
   }
 
   #transfer(signal: AbortSignal): Transfer {

@@ -50,7 +50,7 @@ export class Registration<Owner extends RegistrationOwner> implements TokenOwner
   readonly #context: RegistrationContext<Owner>;
   readonly #target: Target;
   readonly #resolver: HostResolver | undefined;
-  readonly #trace: Trace | undefined;
+  #trace: Trace | undefined;
   readonly #owner: Owner;
   readonly #stop = new AbortController();
   readonly #responseDue: Deadline;
@@ -87,6 +87,12 @@ export class Registration<Owner extends RegistrationOwner> implements TokenOwner
 
   get underWay(): boolean {
     return this.#looking || this.#sending !== undefined;
+  }
+
+  /** Its messages belong to this trace from now on. */
+  traceTo(trace: Trace | undefined): void {
+    this.#trace = trace;
+    if (this.#carrier !== undefined) trace?.follow(this.#carrier, this.#token);
   }
 
   /** Asks. What becomes of it is told to the owner, and nothing more once it has ended. */

@@ -18,7 +18,7 @@ import type { Entry, Watcher } from './resource-table.ts';
 import { linkView, responseView, shortText } from './views.ts';
 
 export interface CoapDeskParts {
-  endpoint: Pick<CoapEndpoint, 'discover' | 'request' | 'ping' | 'observe'>;
+  endpoint: Pick<CoapEndpoint, 'discover' | 'request' | 'ping' | 'observe' | 'traceObservation'>;
   registry: DeviceRegistry;
   intake: Intake;
   exchanges: ExchangeBook;

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { CodedError, codeOf, messageOf } from '../../base/errors.ts';
+import { Signal } from '../../base/events.ts';
 import type { WireEvent } from '../../coap/carrier.ts';
 import type { CoapMethod } from '../../contract/coap.ts';
 import type { CoapExchange, CoapExchangeDelta, CoapStep } from '../../contract/coap-browser.ts';
@@ -39,6 +40,8 @@ export interface OpenExchange {
 
 /** The messages of requests and observations that screens look at, step by step. Bounded; nothing is recorded. */
 export class ExchangeBook {
+  /** Somebody begins to look at an exchange, or nobody does any more. */
+  readonly looked = new Signal<{ exchange: string }>();
   readonly #clock: Clock;
   // In order of last use: the oldest is the first.
   readonly #entries = new Map<string, Entry>();
@@ -78,6 +81,10 @@ export class ExchangeBook {
     };
   }
 
+  isLookedAt(exchange: string): boolean {
+    return (this.#entries.get(exchange)?.onChange.size ?? 0) > 0;
+  }
+
   /** Also before it was asked: it is `waiting` then. */
   openFeed(exchange: string, dirty: () => void): Feed<CoapExchange, CoapExchangeDelta> {
     const entry = this.#entry(exchange);
@@ -88,6 +95,7 @@ export class ExchangeBook {
       dirty();
     };
     entry.onChange.add(onChange);
+    if (entry.onChange.size === 1) this.looked.emit({ exchange });
     const take = (): CoapExchange => {
       changed = false;
       const steps = entry.kept.slice(Math.max(0, next - entry.leftBefore));
@@ -103,6 +111,7 @@ export class ExchangeBook {
       drain: () => (changed ? take() : null),
       close: () => {
         entry.onChange.delete(onChange);
+        if (entry.onChange.size === 0) this.looked.emit({ exchange });
         this.#evict();
       },
     };

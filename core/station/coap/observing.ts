@@ -2,16 +2,19 @@ import type { Clock } from '../../base/clock.ts';
 import { CodedError, codeOf, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Observation } from '../../coap/client/observation.ts';
+import type { WireTap } from '../../coap/carrier.ts';
 import type { CoapResponse } from '../../coap/client/response.ts';
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import type { CoapResource, ObservePolicy } from '../../contract/coap.ts';
 import { observedExchange } from '../../contract/coap-browser.ts';
-import type { ExchangeBook, OpenExchange } from './exchange-book.ts';
+import type { ExchangeBook } from './exchange-book.ts';
 import type { Entry, ResourceTable, Watcher } from './resource-table.ts';
 import { notRunning } from './views.ts';
 
+const OBSERVED = observedExchange('');
+
 export interface ObservingParts {
-  endpoint: Pick<CoapEndpoint, 'observe'>;
+  endpoint: Pick<CoapEndpoint, 'observe' | 'traceObservation'>;
   table: ResourceTable;
   exchanges: ExchangeBook;
   /** A representation came; `record`: as a reading too. */
@@ -26,10 +29,14 @@ export interface ObservingParts {
  */
 export class Observing {
   readonly #parts: ObservingParts;
+  readonly #unsubscribe: () => void;
+  /** Those whose messages are told. */
+  readonly #traced = new WeakSet<Observation>();
   #count = 0;
 
   constructor(parts: ObservingParts) {
     this.#parts = parts;
+    this.#unsubscribe = parts.exchanges.looked.on(({ exchange }) => this.#looked(exchange));
   }
 
   get count(): number {
@@ -103,10 +110,13 @@ export class Observing {
     const entry = table.ensure(uri, true);
     entry.watchers.add(watcher);
     const close = (): void => {
-      if (entry.watchers.delete(watcher) && entry.watchers.size === 0 && !entry.observed) this.#leave(entry);
+      if (!entry.watchers.delete(watcher) || entry.watchers.size > 0) return;
+      if (entry.observed) this.#retrace(entry);
+      else this.#leave(entry);
     };
     try {
       if (entry.observation === null) this.#run(entry, accept);
+      else this.#retrace(entry);
     } catch (error) {
       close();
       throw error;
@@ -123,6 +133,7 @@ export class Observing {
 
   /** Ends all without forgetting what is wanted. */
   stop(): void {
+    this.#unsubscribe();
     // First forgotten, then stopped: its end must not be taken for a refusal, which would end it for good.
     for (const entry of this.#parts.table.all()) this.#take(entry)?.stop();
   }
@@ -153,13 +164,18 @@ export class Observing {
   }
 
   #start(entry: Entry): void {
-    const { endpoint, represent, exchanges, table } = this.#parts;
+    const { endpoint, represent } = this.#parts;
     const { uri } = entry.view;
+    const looked = this.#isLookedAt(entry);
     let observation: Observation | null = null;
     const live = () => observation !== null && entry.observation === observation;
     observation = endpoint.observe(
       uri,
-      { ...(entry.accept === null ? {} : { accept: entry.accept }) },
+      {
+        ...(entry.accept === null ? {} : { accept: entry.accept }),
+        // Whoever looks on wants to see it from its first message.
+        ...(looked ? { onWire: this.#wireOf(entry) } : {}),
+      },
       {
         notification: (response) => {
           if (!live()) return;
@@ -172,10 +188,37 @@ export class Observing {
       },
     );
     entry.observation = observation;
+    if (looked) this.#traced.add(observation);
     this.#count++;
     this.#show(entry);
-    void exchanges;
-    void table;
+  }
+
+  #wireOf(entry: Entry): WireTap {
+    const { uri } = entry.view;
+    const open = this.#parts.exchanges.begin(observedExchange(uri), uri, 'GET', true);
+    return (event) => open.wire(event);
+  }
+
+  #looked(exchange: string): void {
+    const { table } = this.#parts;
+    if (!exchange.startsWith(OBSERVED)) return;
+    const entry = table.get(exchange.slice(OBSERVED.length));
+    if (entry !== undefined) this.#retrace(entry);
+  }
+
+  /** The messages of an observation are told while somebody looks at them or at it. */
+  #retrace(entry: Entry): void {
+    const { observation } = entry;
+    if (observation === null) return;
+    const wanted = this.#isLookedAt(entry);
+    if (wanted === this.#traced.has(observation)) return;
+    this.#parts.endpoint.traceObservation(observation, wanted ? this.#wireOf(entry) : undefined);
+    if (wanted) this.#traced.add(observation);
+    else this.#traced.delete(observation);
+  }
+
+  #isLookedAt({ watchers, view }: Entry): boolean {
+    return watchers.size > 0 || this.#parts.exchanges.isLookedAt(observedExchange(view.uri));
   }
 
   #show(entry: Entry): void {
@@ -207,6 +250,3 @@ export class Observing {
     }
   }
 }
-
-export type { OpenExchange, Watcher };
-export { observedExchange };
