@@ -35,7 +35,7 @@ export interface CoapExchange {
   method: CoapMethod | null;
   state: 'waiting' | 'running' | 'answered' | 'failed' | 'cancelled';
   steps: CoapStep[];
-  /** Steps past the bound of 2,000 (for an observation: older ones), counted and not kept. */
+  /** Steps past the bound of 4,000 (of an observation: all but the newest 500), counted and not kept. */
   leftOut: number;
   /** Why it failed; null while all is well. */
   problem: { code: string; message: string } | null;

@@ -5,6 +5,7 @@ import { TYPE_NAMES, codeName, codeText } from '../../coap/codec/codes.ts';
 import { viewOptions } from '../../coap/codec/option-view.ts';
 import type { CoapOption } from '../../coap/codec/options.ts';
 import { decodeFramed } from '../../coap/reliable/codec.ts';
+import { signalName, signalOptionName, signalOptionText } from '../../coap/reliable/signals.ts';
 import type { CoapStep } from '../../contract/coap-browser.ts';
 
 /** One message of the wire as a screen sees it, at its time of the day. `firstMs`: monotonic ms of the first step. */
@@ -37,11 +38,20 @@ function partsOf(message: {
   const { code, token, options, payload } = message;
   return {
     code: codeText(code),
-    codeName: codeName(code),
+    codeName: signalName(code) ?? codeName(code),
     token: Buffer.from(token).toString('hex'),
-    options: viewOptions(options),
+    options: signalName(code) === undefined ? viewOptions(options) : signalOptions(code, options),
     payloadBytes: payload.byteLength,
   };
+}
+
+/** Options of a signal have numbers of their own, each signal its own (RFC 8323 §5). */
+function signalOptions(code: number, options: readonly CoapOption[]): CoapStep['options'] {
+  return options.map((option) => ({
+    number: option.number,
+    name: signalOptionName(code, option.number),
+    value: signalOptionText(code, option),
+  }));
 }
 
 const UNREADABLE = {
