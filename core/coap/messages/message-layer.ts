@@ -5,7 +5,7 @@ import type { PeerAddress } from '../address.ts';
 import type { Carrier, CoapTransport, WireTap } from '../carrier.ts';
 import { decodeMessage } from '../codec/codec.ts';
 import type { CoapMessage, Malformed } from '../codec/codec.ts';
-import { ACK, CON, EMPTY, NON, RST, isRequest } from '../codec/codes.ts';
+import { ACK, CON, EMPTY, NON, RST, codeName, codeText, isRequest } from '../codec/codes.ts';
 import { OBSERVE, findOption, optionName, unusableOption } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import { coapError } from '../errors.ts';
@@ -354,7 +354,7 @@ function brokenBy(message: CoapMessage, peer: Peer): Error | undefined {
   if (option === undefined) return undefined;
   return coapError(
     'coap.bad_option',
-    `The answer of ${peer.text} needs the option ${optionName(option.number)}, which cannot be used here.`,
+    `The answer of ${peer.text}, ${codeText(message.code)} ${codeName(message.code)}, needs the option ${optionName(option.number)}, which cannot be used here.`,
     { peer: peer.text, option: option.number },
   );
 }
