@@ -69,13 +69,23 @@ export function runCli(args: string[]): Promise<CommandResult> {
   });
 }
 
+/** Addresses as `HOST:PORT`; free ports of loopback where left out, nothing over TCP and WebSocket. */
+export interface StationFlags {
+  mqtt?: string;
+  coap?: string;
+  coapTcp?: string;
+  coapWs?: string;
+  http?: string;
+  switches?: string[];
+}
+
 /** Starts `serve` on free ports of loopback and waits for its ready line. */
-export async function startStation(
-  dataFolder: string,
-  options: { mqtt?: string; coap?: string; http?: string; switches?: string[] } = {},
-): Promise<StationProcess> {
+export async function startStation(dataFolder: string, options: StationFlags = {}): Promise<StationProcess> {
   const { mqtt = '127.0.0.1:0', coap = '127.0.0.1:0', http = '127.0.0.1:0', switches = [] } = options;
+  const { coapTcp, coapWs } = options;
   const listeners = ['--mqtt', mqtt, '--coap', coap, '--http', http];
+  if (coapTcp !== undefined) listeners.push('--coap-tcp', coapTcp);
+  if (coapWs !== undefined) listeners.push('--coap-ws', coapWs);
   const child = startCli(['serve', '--data', dataFolder, ...listeners, ...switches]);
   let log = '';
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
