@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freeTcpPort, missingPeers, startPeer, stopChild } from './peers.ts';
+import { findProgram, freeTcpPort, missingPeers, startPeer, stopChild } from './peers.ts';
 
 export type Way = 'udp' | 'tcp' | 'openssl' | 'gnutls';
 export const WAYS: readonly Way[] = ['udp', 'tcp', 'openssl', 'gnutls'];
@@ -117,6 +117,11 @@ function optionsOf(text: string): [string, string][] {
   });
 }
 
+/** Line by line: libcoap leaves the last message that it shows in its buffer, and a pipe's buffer is large. */
+function startLibcoap(name: string, args: readonly string[]): ChildProcess {
+  return startPeer('stdbuf', ['-oL', findProgram(name) ?? name, ...args]);
+}
+
 export interface ClientRun {
   /** Without CSM, Ping and the like. */
   pdus: Pdu[];
@@ -146,7 +151,7 @@ export async function runCoapClient(
 ): Promise<ClientRun> {
   const folder = mkdtempSync(join(tmpdir(), 'plugtest-'));
   const file = join(folder, 'shown');
-  const child = startPeer(`coap-client-${backEndOf(way)}`, [
+  const child = startLibcoap(`coap-client-${backEndOf(way)}`, [
     ...['-v', '7', '-B', String(seconds), '-o', file],
     ...args,
   ]);
@@ -211,7 +216,7 @@ export class LibcoapServer {
   static async start(way: Way, ...args: string[]): Promise<LibcoapServer> {
     const port = await freePorts();
     const name = `coap-server-${backEndOf(way)}`;
-    const child = startPeer(name, ['-A', '127.0.0.1', '-p', String(port), '-v', '7', ...args]);
+    const child = startLibcoap(name, ['-A', '127.0.0.1', '-p', String(port), '-v', '7', ...args]);
     const server = new LibcoapServer(way, port, child);
     // The last of its listeners to be opened.
     const last = way === 'udp' || way === 'tcp' ? /created TCP {1,2}endpoint/ : /created TLS {1,2}endpoint/;

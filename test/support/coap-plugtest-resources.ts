@@ -21,14 +21,12 @@ import type { Resource, ServedAnswer, ServedRequest } from '../../core/coap/serv
 export const TEXT = 0;
 export const XML = 41;
 export const LARGE_BYTES = 2_500;
+const SEPARATE_MS = 150;
 
 export interface Stored {
   payload: Buffer;
   contentFormat: number;
 }
-
-/** Longer than the empty ACK is held back, so that the answer of `/separate` is one of its own. */
-const SEPARATE_MS = 150;
 
 const text = (payload: string, more: Partial<ServedAnswer> = {}): ServedAnswer => ({
   code: CONTENT,
@@ -53,6 +51,8 @@ export class PlugtestResources {
   readonly asked: { method: Method; path: string; payload: string }[] = [];
   /** What the observable resources say now; set by `change`. */
   state = 0;
+  /** `/separate` takes so long: longer than the empty ACK is held back. */
+  separateMs = SEPARATE_MS;
   /** Content-Format of `/obs`. */
   observedFormat = TEXT;
   readonly #server: CoapServer;
@@ -80,6 +80,7 @@ export class PlugtestResources {
   /** As at the beginning, except for `/obs`. */
   reset(): void {
     this.asked.length = 0;
+    this.separateMs = SEPARATE_MS;
     this.stored.clear();
     this.stored.set('test', { payload: Buffer.from('the test resource'), contentFormat: TEXT });
     this.stored.set('validate', { payload: Buffer.from('version 1'), contentFormat: TEXT });
@@ -155,7 +156,7 @@ export class PlugtestResources {
     stored('location1/location2/location3');
     this.#add('seg1/seg2/seg3', ['GET'], () => text('three segments'));
     this.#add('query', ['GET'], ({ query }) => text(query.join(' ')));
-    this.#add('separate', ['GET'], () => this.#later(text('it took a while'), SEPARATE_MS));
+    this.#add('separate', ['GET'], () => this.#later(text('it took a while'), this.separateMs));
     this.#add('location-query', ['POST'], () => ({
       code: CREATED,
       options: [textOption(LOCATION_QUERY, 'first=1'), textOption(LOCATION_QUERY, 'second=2')],
