@@ -96,6 +96,19 @@ describe('devices and series', () => {
     expect(sink.puts).toBe(puts);
   });
 
+  test('what it calls itself counts until a person names it', () => {
+    const { registry } = setUp();
+    const id = registry.deviceId('coap://10.0.0.7:5683', 'coap');
+    registry.introduce(id, '  ');
+    expect(registry.list()[0]!.name).toBe('coap://10.0.0.7:5683');
+    registry.introduce(id, 'node7');
+    registry.introduce(id, 'node8');
+    expect(registry.list()[0]!.name).toBe('node7');
+    registry.rename(id, 'Boiler');
+    registry.introduce(id, 'node9');
+    expect(registry.list()[0]!.name).toBe('Boiler');
+  });
+
   test.each(['rename', 'detail', 'seriesInfos'] as const)(
     '%s of an unknown device says so by code',
     (method) => {

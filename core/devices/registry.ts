@@ -175,6 +175,13 @@ export class DeviceRegistry implements SeriesCatalog {
     return device.row();
   }
 
+  /** What the device calls itself; counts as long as no person and no other word of its own has named it. */
+  introduce(id: number, name: string): void {
+    const device = this.#known(id);
+    const plain = name.trim().slice(0, 120);
+    if (plain !== '' && device.name === device.key) this.rename(id, plain);
+  }
+
   list(): DeviceRow[] {
     return Array.from(this.#devices.values(), (device) => device.row());
   }

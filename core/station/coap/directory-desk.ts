@@ -18,7 +18,7 @@ export class DirectoryDesk {
   readonly #parts: {
     directory: Directory;
     desk: Pick<CoapDesk, 'listed'>;
-    registry: Pick<DeviceRegistry, 'deviceId'>;
+    registry: Pick<DeviceRegistry, 'deviceId' | 'introduce'>;
     store: { putRegistration(record: CoapRegistrationRecord): void };
     log: Log;
   };
@@ -27,7 +27,7 @@ export class DirectoryDesk {
   constructor(parts: {
     directory: Directory;
     desk: Pick<CoapDesk, 'listed'>;
-    registry: Pick<DeviceRegistry, 'deviceId'>;
+    registry: Pick<DeviceRegistry, 'deviceId' | 'introduce'>;
     store: { putRegistration(record: CoapRegistrationRecord): void };
     log: Log;
   }) {
@@ -90,7 +90,9 @@ export class DirectoryDesk {
   }
 
   #known(registration: Registration): void {
-    if (this.#deviceOf(registration.base) === null) return;
+    const id = this.#deviceOf(registration.base);
+    if (id === null) return;
+    this.#parts.registry.introduce(id, registration.endpoint);
     try {
       this.#parts.desk.listed(registrationLinks(registration));
     } catch (error) {

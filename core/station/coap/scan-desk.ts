@@ -27,7 +27,7 @@ const SHOW_MS = 150;
 export interface ScanDeskParts {
   endpoint: Pick<CoapEndpoint, 'askGroup' | 'ping' | 'request' | 'discover'>;
   desk: Pick<CoapDesk, 'listed'>;
-  registry: Pick<DeviceRegistry, 'deviceId' | 'touch'>;
+  registry: Pick<DeviceRegistry, 'deviceId' | 'touch' | 'introduce'>;
   clock: Clock;
   log: Log;
   interfaces?: () => ReturnType<typeof listInterfaces>;
@@ -108,10 +108,11 @@ export class ScanDesk {
   }
 
   /** What was found becomes a device with its resources. */
-  #discovered({ authority, links }: DiscoveredLinks): void {
+  #discovered({ authority, name, links }: DiscoveredLinks): void {
     const id = this.#deviceOf(authority);
     if (id === null) return;
     this.#parts.registry.touch(id, this.#parts.clock.now());
+    if (name !== null) this.#parts.registry.introduce(id, name);
     try {
       this.#parts.desk.listed(links.map(linkView));
     } catch (error) {
