@@ -139,6 +139,12 @@ export class CoapEndpoint {
     });
   }
 
+  /** What it keeps for peers over UDP now, each bounded by `CoapLimits`; `peers` twice, as those that only ask count apart. */
+  get holdings(): Record<'peers' | 'rememberedIds' | 'serving', number> {
+    const { peerCount, rememberedIds, serving } = this.#layer;
+    return { peers: peerCount, rememberedIds, serving };
+  }
+
   /** Opens the port; 0 takes a free one. Resolves to where it listens. Fails with `listen.*`. */
   async start(at: { host: string; port: number }): Promise<{ host: string; port: number }> {
     if (this.#running) throw coapError('listen.failed', 'The CoAP endpoint is already running.');
