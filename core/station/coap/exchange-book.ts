@@ -28,6 +28,8 @@ interface Entry {
   /** Later ones of a request, never kept. */
   leftAfter: number;
   firstMs: number;
+  /** Which `begin` it belongs to now: an earlier one has no say any more. */
+  run: number;
   readonly onChange: Set<() => void>;
 }
 
@@ -60,9 +62,11 @@ export class ExchangeBook {
     if (!rolling && entry.state !== 'waiting') {
       throw new CodedError('coap.bad_request', 'This exchange id was used already. Choose a new one.');
     }
-    Object.assign(entry, { uri, method, state: 'running', problem: null });
+    const run = entry.run + 1;
+    Object.assign(entry, { uri, method, state: 'running', problem: null, run });
     this.#changed(entry);
-    const live = () => this.#entries.get(exchange) === entry && entry.state === 'running';
+    const live = () =>
+      this.#entries.get(exchange) === entry && entry.state === 'running' && entry.run === run;
     return {
       wire: (event) => {
         if (live()) this.#add(entry, event, rolling);
@@ -83,6 +87,11 @@ export class ExchangeBook {
 
   isLookedAt(exchange: string): boolean {
     return (this.#entries.get(exchange)?.onChange.size ?? 0) > 0;
+  }
+
+  /** It was begun, has not ended, and its steps are kept. */
+  isRunning(exchange: string): boolean {
+    return this.#entries.get(exchange)?.state === 'running';
   }
 
   /** Also before it was asked: it is `waiting` then. */
@@ -131,6 +140,7 @@ export class ExchangeBook {
         leftBefore: 0,
         leftAfter: 0,
         firstMs: NaN,
+        run: 0,
         onChange: new Set(),
       };
     }

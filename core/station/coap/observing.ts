@@ -6,8 +6,9 @@ import type { WireTap } from '../../coap/carrier.ts';
 import type { CoapResponse } from '../../coap/client/response.ts';
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import type { CoapResource, ObservePolicy } from '../../contract/coap.ts';
+import { cancelled } from '../../coap/errors.ts';
 import { observedExchange } from '../../contract/coap-browser.ts';
-import type { ExchangeBook } from './exchange-book.ts';
+import type { ExchangeBook, OpenExchange } from './exchange-book.ts';
 import type { Entry, ResourceTable, Watcher } from './resource-table.ts';
 import { notRunning } from './views.ts';
 
@@ -30,8 +31,8 @@ export interface ObservingParts {
 export class Observing {
   readonly #parts: ObservingParts;
   readonly #unsubscribe: () => void;
-  /** Those whose messages are told. */
-  readonly #traced = new WeakSet<Observation>();
+  /** Their messages where somebody looked at them once; `told`: somebody does now. */
+  readonly #traces = new WeakMap<Observation, { open: OpenExchange; told: boolean }>();
   #count = 0;
 
   constructor(parts: ObservingParts) {
@@ -166,15 +167,15 @@ export class Observing {
   #start(entry: Entry): void {
     const { endpoint, represent } = this.#parts;
     const { uri } = entry.view;
-    const looked = this.#isLookedAt(entry);
+    // Whoever looks on wants to see it from its first message.
+    const open = this.#isLookedAt(entry) ? this.#openExchange(entry) : undefined;
     let observation: Observation | null = null;
     const live = () => observation !== null && entry.observation === observation;
     observation = endpoint.observe(
       uri,
       {
         ...(entry.accept === null ? {} : { accept: entry.accept }),
-        // Whoever looks on wants to see it from its first message.
-        ...(looked ? { onWire: this.#wireOf(entry) } : {}),
+        ...(open === undefined ? {} : { onWire: wireOf(open) }),
       },
       {
         notification: (response) => {
@@ -188,15 +189,13 @@ export class Observing {
       },
     );
     entry.observation = observation;
-    if (looked) this.#traced.add(observation);
+    if (open !== undefined) this.#traces.set(observation, { open, told: true });
     this.#count++;
     this.#show(entry);
   }
 
-  #wireOf(entry: Entry): WireTap {
-    const { uri } = entry.view;
-    const open = this.#parts.exchanges.begin(observedExchange(uri), uri, 'GET', true);
-    return (event) => open.wire(event);
+  #openExchange({ view: { uri } }: Entry): OpenExchange {
+    return this.#parts.exchanges.begin(observedExchange(uri), uri, 'GET', true);
   }
 
   #looked(exchange: string): void {
@@ -210,11 +209,20 @@ export class Observing {
   #retrace(entry: Entry): void {
     const { observation } = entry;
     if (observation === null) return;
+    const { endpoint, exchanges } = this.#parts;
     const wanted = this.#isLookedAt(entry);
-    if (wanted === this.#traced.has(observation)) return;
-    this.#parts.endpoint.traceObservation(observation, wanted ? this.#wireOf(entry) : undefined);
-    if (wanted) this.#traced.add(observation);
-    else this.#traced.delete(observation);
+    const trace = this.#traces.get(observation);
+    if (!wanted) {
+      if (trace?.told !== true) return;
+      trace.told = false;
+      endpoint.traceObservation(observation, undefined);
+      return;
+    }
+    // Its steps may have been forgotten meanwhile.
+    if (trace?.told === true && exchanges.isRunning(observedExchange(entry.view.uri))) return;
+    const open = this.#openExchange(entry);
+    this.#traces.set(observation, { open, told: true });
+    endpoint.traceObservation(observation, wireOf(open));
   }
 
   #isLookedAt({ watchers, view }: Entry): boolean {
@@ -227,7 +235,10 @@ export class Observing {
     const policy: ObservePolicy = observed ? 'always' : 'open';
     const { state, sinceMs, notifications, problem } = observation;
     // A refusal ends it for now; one that is always wanted is asked for again at the next start of the station.
-    if (state === 'ended') this.#take(entry);
+    if (state === 'ended') {
+      this.#take(entry);
+      this.#ended(observation, coapEnd(observation));
+    }
     this.#parts.table.show(entry, { observation: { policy, state, sinceMs, notifications, problem } });
   }
 
@@ -248,5 +259,20 @@ export class Observing {
         code: codeOf(error),
       });
     }
+    if (observation !== null) this.#ended(observation, cancelled());
   }
+
+  /** Its messages end with it. */
+  #ended(observation: Observation, why: unknown): void {
+    this.#traces.get(observation)?.open.failed(why);
+    this.#traces.delete(observation);
+  }
+}
+
+function wireOf(open: OpenExchange): WireTap {
+  return (event) => open.wire(event);
+}
+
+function coapEnd({ problem, problemCode }: Observation): CodedError {
+  return new CodedError(problemCode ?? 'coap.cancelled', problem ?? 'The observation has ended.');
 }
