@@ -67,6 +67,10 @@ export function coapError(
   });
 }
 
+export function blocksBroken(why: string): CodedError {
+  return coapError('coap.blocks_broken', `The block-wise transfer cannot be put together: ${why}.`);
+}
+
 export function cancelled(): CodedError {
   return coapError('coap.cancelled', 'The CoAP request was cancelled.');
 }

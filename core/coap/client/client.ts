@@ -6,7 +6,7 @@ import type { Block } from '../codec/block.ts';
 import { CONTENT, isSuccess } from '../codec/codes.ts';
 import { LINK_FORMAT } from '../codec/content-formats.ts';
 import { BLOCK2, findOption } from '../codec/options.ts';
-import { coapError } from '../errors.ts';
+import { blocksBroken, coapError } from '../errors.ts';
 import { parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import type { Link } from '../links/link-format.ts';
 import { blockSize, transferRequest } from './request-options.ts';
@@ -15,7 +15,6 @@ import { RequestRun, transferBy } from './request-run.ts';
 import type { RunContext, RunWatch } from './request-run.ts';
 import type { CoapResponse } from './response.ts';
 import type { Trace, Traces } from './trace.ts';
-import { broken } from './transfer.ts';
 import type { Transfer, TransferRequest } from './transfer.ts';
 
 export type { CoapResponse } from './response.ts';
@@ -82,13 +81,15 @@ export class CoapClient {
     const value = findOption(response.options, BLOCK2);
     if (value === undefined || !isSuccess(response.codeNumber)) return { ...response, block: null };
     const block = decodeBlock(value);
-    if (block === undefined) throw broken('the block size is the reserved one');
+    if (block === undefined) throw blocksBroken('the block size is the reserved one');
     const offset = number * blockBytes(szx);
     if (block.szx > szx || block.number * block.bytes !== offset) {
-      throw broken(`byte ${block.number * block.bytes} came where byte ${offset} was asked for`);
+      throw blocksBroken(`byte ${block.number * block.bytes} came where byte ${offset} was asked for`);
     }
     if (!fitsBlock(block, response.payload.length)) {
-      throw broken(`block ${block.number} has ${response.payload.length} bytes instead of ${block.bytes}`);
+      throw blocksBroken(
+        `block ${block.number} has ${response.payload.length} bytes instead of ${block.bytes}`,
+      );
     }
     return { ...response, block };
   }

@@ -8,10 +8,12 @@ import { Exchange, exchange } from './exchange.ts';
 import type { Answer, ExchangeContext, ExchangeEnd } from './exchange.ts';
 import { toResponse } from './response.ts';
 import type { CoapResponse } from './response.ts';
+import { isIdempotent } from './idempotent.ts';
 import { fitsOneMessage } from './room.ts';
 import type { Trace } from './trace.ts';
-import { Transfer, earlyNegotiation, isIdempotent, isWhole } from './transfer.ts';
+import { Transfer, isWhole } from './transfer.ts';
 import type { TransferProgress, TransferRequest, TransferResult } from './transfer.ts';
+import { earlyNegotiation } from './upload.ts';
 
 export interface RunContext extends ExchangeContext {
   carriers: Carriers;

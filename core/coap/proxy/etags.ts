@@ -26,7 +26,3 @@ export function readEtags(header: string, weak: boolean): EtagList {
   }
   return { any: false, etags };
 }
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
-}

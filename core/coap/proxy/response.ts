@@ -1,9 +1,10 @@
 /** From a CoAP response to an HTTP response (RFC 8075 §6, §7; RFC 7252 §10.2). */
+import { sameBytes } from '../bytes.ts';
 import { codeClass, codeName, codeText } from '../codec/codes.ts';
 import { ACCEPT, CONTENT_FORMAT, ETAG, IF_MATCH, IF_NONE_MATCH, MAX_AGE } from '../codec/options.ts';
 import { findOption, findUint } from '../codec/options.ts';
 import type { CoapUri } from '../uri.ts';
-import { httpEtag, sameBytes } from './etags.ts';
+import { httpEtag } from './etags.ts';
 import { httpMediaType } from './media-types.ts';
 import type { MappedRequest } from './request.ts';
 import { httpStatus } from './status.ts';

@@ -1,10 +1,10 @@
 import type { TimerWheel } from '../../base/timer-wheel.ts';
+import { sameBytes } from '../bytes.ts';
 import type { Block } from '../codec/block.ts';
 import { BERT_SZX, fitsBlock } from '../codec/block.ts';
 import { Body } from '../codec/body.ts';
 import { Deadline } from '../deadline.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
-import { sameBytes } from './precondition.ts';
 
 /** What becomes of one block. `szx` is to be used for the rest of the body. */
 export type BlockOutcome =

@@ -1,4 +1,5 @@
 /** Conditional requests (RFC 7252 §5.10.8), for resources that say `preconditions`. */
+import { sameBytes } from '../bytes.ts';
 import { code } from '../codec/codes.ts';
 import { IF_MATCH, IF_NONE_MATCH } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
@@ -30,10 +31,6 @@ export function failedPrecondition(
 
 export function hasPrecondition(options: readonly CoapOption[]): boolean {
   return options.some(({ number }) => number === IF_MATCH || number === IF_NONE_MATCH);
-}
-
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
 function failed(diagnostic: string): ServedAnswer {

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
+import { sameBytes } from '../bytes.ts';
 import type { Block } from '../codec/block.ts';
 import { BERT_SZX, MAX_BLOCK_NUMBER, blockBytes, encodeBlock } from '../codec/block.ts';
 import { BAD_REQUEST, CONTENT, VALID, isSuccess } from '../codec/codes.ts';
 import { BLOCK2, CONTENT_FORMAT, ETAG, MAX_AGE, SIZE2, uintOption } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
-import { sameBytes } from './precondition.ts';
 import type { ServedAnswer, ServedRequest } from './resource.ts';
 import type { ServerAnswer } from './types.ts';
 
