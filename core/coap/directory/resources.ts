@@ -1,6 +1,6 @@
 /** The directory as CoAP resources: `/rd`, its registrations, the two lookups, simple registration (RFC 9176). */
 import type { Clock, Timer } from '../../base/clock.ts';
-import { CHANGED, CREATED, DELETED, METHOD_NOT_ALLOWED, NOT_FOUND, code } from '../codec/codes.ts';
+import { CHANGED, CREATED, DELETED, METHOD_NOT_ALLOWED, NOT_FOUND, code, codeClass } from '../codec/codes.ts';
 import { LINK_FORMAT } from '../codec/content-formats.ts';
 import { LOCATION_PATH, textOption } from '../codec/options.ts';
 import type { ParsedLink } from '../links/link-format.ts';
@@ -21,13 +21,14 @@ const SIMPLE_PATH = '.well-known/rd';
 const NOTICE_MS = 1_000;
 
 /**
- * Lets others use the directory. `fetchLinks` reads the links of a device that registers in the simple way. Returns
+ * Lets others use the directory. `fetchLinks` reads the links of a device that registers in the simple way; `kept`
+ * resolves when all that was registered so far outlives a crash, and is waited for before it is confirmed. Returns
  * what takes the resources away again; the directory itself stays as it is.
  */
 export function mountDirectory(
   server: Pick<CoapServer, 'add' | 'changed'>,
   directory: Directory,
-  parts: { clock: Clock; fetchLinks: LinkFetcher },
+  parts: { clock: Clock; fetchLinks: LinkFetcher; kept?: () => Promise<void> },
 ): () => void {
   const simple = new SimpleRegistration(directory, parts);
   const notices = new Notices(parts.clock, () => {
@@ -35,7 +36,7 @@ export function mountDirectory(
     server.changed(RESOURCES_PATH);
   });
   const undo = [
-    server.add(DIRECTORY_PATH, registrations(directory), { subtree: true }),
+    server.add(DIRECTORY_PATH, onceKept(registrations(directory), parts.kept), { subtree: true }),
     server.add(
       ENDPOINTS_PATH,
       lookup('ep', (request) => directory.lookupEndpoints(request.query, request)),
@@ -104,6 +105,19 @@ function registrations(directory: Directory): Resource {
       // The links as they were registered: §5.3.3 leaves open that this can be asked.
       const registration = directory.get(location);
       return registration === undefined ? { code: NOT_FOUND } : linkAnswer(request, registration.links);
+    },
+  };
+}
+
+/** What was changed is confirmed when it is kept; what was refused at once. */
+function onceKept(resource: Resource, kept: (() => Promise<void>) | undefined): Resource {
+  if (kept === undefined) return resource;
+  return {
+    ...resource,
+    async handle(request) {
+      const answer = await resource.handle(request);
+      if (request.method !== 'GET' && codeClass(answer.code) === 2) await kept();
+      return answer;
     },
   };
 }

@@ -123,7 +123,7 @@ export function createCoapParts(parts: {
     }),
     scanDesk: new ScanDesk({ endpoint, desk, registry, clock, log }),
     proxy,
-    coapWires: [mountDirectory(server, directory, { clock, fetchLinks })],
+    coapWires: [mountDirectory(server, directory, { clock, fetchLinks, kept: () => record.settled() })],
   };
 }
 
