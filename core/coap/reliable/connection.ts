@@ -1,23 +1,23 @@
 import { messageOf } from '../../base/errors.ts';
 import type { CodedError } from '../../base/errors.ts';
-import { addressText } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { CoapTransport, Outgoing, SendingWatcher, WireEvent } from '../carrier.ts';
 import { EMPTY, NON, isRequest } from '../codec/codes.ts';
-import { OBSERVE } from '../codec/options.ts';
-import { cancelled, coapError } from '../errors.ts';
+import { cancelled } from '../errors.ts';
 import { tokenKey } from '../messages/peer.ts';
 import type { TokenOwner } from '../messages/peer.ts';
 import type { ServerAnswer } from '../server/types.ts';
+import { Answering } from './answering.ts';
 import { Asking } from './asking.ts';
-import { FRAME_PROBLEM_TEXTS, decodeFramed, encodeFramed } from './codec.ts';
+import { FRAME_PROBLEM_TEXTS, encodeFramed } from './codec.ts';
 import type { FrameProblem, Framing, ReliableMessage } from './codec.ts';
+import { endOf, notOpen, tooMuchWaits } from './connection-errors.ts';
 import { tellTap } from './context.ts';
 import type { ConnectionEvents, ConnectionPlace, ReliableContext } from './context.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { FrameSink } from './frame-reader.ts';
-import { ReliableRequest, SLOW_DOWN, SORRY } from './incoming.ts';
-import type { RequestConnection } from './incoming.ts';
+import { SLOW_DOWN } from './incoming.ts';
+import type { ReliableRequest, RequestConnection } from './incoming.ts';
 import { OutQueue } from './out-queue.ts';
 import { Patience } from './patience.ts';
 import { Pings } from './pings.ts';
@@ -26,6 +26,8 @@ import { ReliableSending } from './sending.ts';
 import { Signalling } from './signalling.ts';
 import type { SignalledConnection } from './signalling.ts';
 import * as signals from './signals.ts';
+import { NOT_READ, RELEASED, actOn } from './upkeep.ts';
+import type { KeptConnection } from './upkeep.ts';
 
 const NO_CSM = 'the first message must be a CSM';
 const TOKEN_BYTES = 4;
@@ -37,30 +39,24 @@ let made = 0;
  * One connection of RFC 8323, whichever end opened it: CSM first, then requests and responses in both directions
  * beside signalling. Knows no socket. Nothing that the other end sends throws past it.
  */
-export class ReliableConnection implements RequestConnection, FrameSink, SignalledConnection {
+export class ReliableConnection implements RequestConnection, FrameSink, SignalledConnection, KeptConnection {
   readonly reliable = true;
   readonly transport: CoapTransport;
   readonly address: PeerAddress;
   readonly identity: string | null;
   /** `tcp 7`: never used again. */
   readonly peerKey: string;
-  requestsCome = 0;
   readonly #context: ReliableContext;
   readonly #events: ConnectionEvents;
   readonly #pipe: MessagePipe;
   readonly #framing: Framing;
-  readonly #initiator: boolean;
   readonly #out: OutQueue;
   readonly #reader: FrameReader;
   readonly #patience: Patience;
   readonly #signalling: Signalling;
   #state: 'greeting' | 'open' | 'releasing' | 'closed' = 'greeting';
   #asking: Asking | undefined;
-  /** Requests of the other end that are not answered yet, the oldest first. */
-  #underWay: Set<ReliableRequest> | undefined;
-  /** The other end observes something here: it may be quiet for long. */
-  #isObserver = false;
-  #paused = false;
+  #answering: Answering | undefined;
   #receiving = false;
   #flushSoon = false;
   #isGone = false;
@@ -74,9 +70,9 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     this.address = place.address;
     this.identity = place.identity;
     this.peerKey = `${place.transport} ${++made}`;
-    this.#initiator = place.role === 'initiator';
     this.#framing = place.transport === 'ws' || place.transport === 'wss' ? 'websocket' : 'stream';
-    this.#out = new OutQueue(pipe, limits.outBytes);
+    // Only who was called waits with reading: if both ends did, two full queues would wait for each other for ever.
+    this.#out = new OutQueue(pipe, limits, place.role === 'acceptor');
     // No first message needs more than what every endpoint must be able to take.
     this.#reader = new FrameReader(signals.BASE_MESSAGE_BYTES, context.held, this);
     this.#patience = new Patience(clock, wheel, limits, () => this.#look());
@@ -110,7 +106,9 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
 
   /** Somebody waits for something on it, in either direction. */
   get busy(): boolean {
-    return this.#asking?.busy === true || (this.#underWay?.size ?? 0) > 0 || this.#isObserver;
+    const answering = this.#answering;
+    if (answering !== undefined && (answering.size > 0 || answering.isObserver)) return true;
+    return this.#asking?.busy === true;
   }
 
   // What comes in.
@@ -126,7 +124,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     this.#receiving = true;
     try {
       if (this.#framing === 'stream') reader.feed(bytes);
-      else this.#receiveFrame(bytes);
+      else reader.feedFrame(bytes);
     } catch (error) {
       this.#context.log.error('a CoAP connection is ended by a fault of our own', { error });
       this.refuse('internal error');
@@ -138,13 +136,6 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
       this.#patience.within(this.#context.limits.messageTimeoutMs);
     }
     this.#flush();
-  }
-
-  #receiveFrame(bytes: Uint8Array): void {
-    const message =
-      bytes.length > this.#reader.maxBytes ? 'too_large' : decodeFramed(bytes, 0, bytes.length, 'websocket');
-    if (typeof message === 'string') this.broken(message, bytes, 0, bytes.length);
-    else this.message(message, bytes, 0, bytes.length);
   }
 
   message(message: ReliableMessage, bytes: Uint8Array, start: number, end: number): boolean {
@@ -163,12 +154,13 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     }
     this.#patience.usedMs = this.#patience.heardMs;
     if (isRequest(code)) {
-      const tooMany = this.#isOverrun();
+      const answering = (this.#answering ??= new Answering(this, this.#context));
+      const tooMany = this.#isOverrun(answering);
       this.#tell('in', bytes, start, end, tooMany ? 'refused' : 'ok');
       if (tooMany) {
         this.#context.counters.droppedByLimit++;
-        this.#sendAnswer(token, SLOW_DOWN);
-      } else this.#serve(message, end - start);
+        this.#sendAnswer(answering, token, SLOW_DOWN);
+      } else answering.serve(message, end - start);
     } else {
       const owner = this.#asking?.owner(token);
       this.#tell('in', bytes, start, end, owner === undefined ? 'unmatched' : 'ok');
@@ -186,47 +178,32 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   }
 
   /** Many of its requests wait for answers, or many answers wait for it to read them. */
-  #isOverrun(): boolean {
+  #isOverrun(answering: Answering): boolean {
     const { servedPerConnection, outBytes } = this.#context.limits;
-    return (this.#underWay?.size ?? 0) >= servedPerConnection || this.#out.bytes >= outBytes / 2;
-  }
-
-  #serve(message: ReliableMessage, bytes: number): void {
-    const request = new ReliableRequest(this, message, bytes, ++this.requestsCome);
-    (this.#underWay ??= new Set()).add(request);
-    try {
-      this.#context.sink(request);
-    } catch (error) {
-      this.#context.log.error('a CoAP request could not be answered', { error });
-      request.answer(SORRY);
-    }
+    return answering.size >= servedPerConnection || this.#out.bytes >= outBytes / 2;
   }
 
   /** Called by the request. */
   answered(request: ReliableRequest, answer: ServerAnswer | null | undefined): void {
-    if (this.#state === 'closed' || this.#underWay?.delete(request) !== true) return;
+    const answering = this.#answering;
+    if (this.#state === 'closed' || answering?.finish(request) !== true) return;
     this.#context.counters.served++;
     this.#patience.usedMs = this.#context.clock.monotonic();
-    if (answer !== null && answer !== undefined) this.#sendAnswer(request.token, answer);
+    if (answer !== null && answer !== undefined) this.#sendAnswer(answering, request.token, answer);
     if (!this.#isClosed()) this.#signalling.answered();
     this.#endIfReleased();
   }
 
-  get oldestUnanswered(): number {
-    return this.#underWay?.values().next().value?.order ?? Infinity;
+  get requestsCome(): number {
+    return this.#answering?.come ?? 0;
   }
 
-  #sendAnswer(token: Uint8Array, answer: ServerAnswer): void {
-    let bytes: Uint8Array;
-    try {
-      bytes = encodeFramed({ ...answer, token }, this.#framing, this.maxMessageBytes);
-      if (answer.options.some((option) => option.number === OBSERVE)) this.#isObserver = true;
-    } catch (error) {
-      this.#context.counters.sendErrors++;
-      this.#context.log.warn('a CoAP answer could not be sent', { error, to: addressText(this.address) });
-      bytes = encodeFramed({ ...SORRY, token }, this.#framing, Infinity);
-    }
-    this.#pushOrClose(bytes);
+  get oldestUnanswered(): number {
+    return this.#answering?.oldest ?? Infinity;
+  }
+
+  #sendAnswer(answering: Answering, token: Uint8Array, answer: ServerAnswer): void {
+    this.#pushOrClose(answering.encode(token, answer, this.#framing));
     // Many requests may come in one piece: their answers go out in between.
     if (this.#receiving && this.#out.bytes >= this.#context.limits.highWaterBytes) this.#flush();
   }
@@ -247,7 +224,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     this.#asking?.pings?.answered(token);
   }
 
-  aborted(reason: string, detail: Record<string, unknown>): void {
+  hangUp(reason: string, detail?: Record<string, unknown>): void {
     this.#close(reason, 'end', detail);
   }
 
@@ -265,7 +242,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   }
 
   own(token: Uint8Array, owner: TokenOwner): void {
-    if (this.#state === 'closed') queueMicrotask(() => owner.onBrokenResponse(this.#notOpen()));
+    if (this.#state === 'closed') queueMicrotask(() => owner.onBrokenResponse(notOpen(this.address)));
     else (this.#asking ??= new Asking()).tokens.set(tokenKey(token), owner);
   }
 
@@ -274,7 +251,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   }
 
   send(message: Outgoing, watcher: SendingWatcher): ReliableSending {
-    if (this.closed) throw this.#notOpen();
+    if (this.closed) throw notOpen(this.address);
     const bytes = encodeFramed(message, this.#framing, this.maxMessageBytes);
     const { sendings } = (this.#asking ??= new Asking());
     const sending = new ReliableSending(watcher, (one) => {
@@ -290,7 +267,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   }
 
   sendUnawaited(message: Outgoing): void {
-    if (this.#state === 'closed') throw this.#notOpen();
+    if (this.#state === 'closed') throw notOpen(this.address);
     if (!this.#push(encodeFramed(message, this.#framing, this.maxMessageBytes))) throw this.#busy();
     this.#patience.usedMs = this.#context.clock.monotonic();
   }
@@ -299,7 +276,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   async ping(signal?: AbortSignal): Promise<{ rttMs: number }> {
     const { clock, wheel, limits, random } = this.#context;
     if (signal?.aborted === true) throw cancelled();
-    if (this.closed) throw this.#notOpen();
+    if (this.closed) throw notOpen(this.address);
     const asking = (this.#asking ??= new Asking());
     const pings = (asking.pings ??= new Pings(clock, wheel));
     if (pings.size >= limits.pingsPerConnection) throw this.#busy();
@@ -307,6 +284,11 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     const answered = pings.wait(token, limits.pongTimeoutMs, signal);
     this.sendSignal(signals.signal(signals.PING, [], token));
     return answered;
+  }
+
+  keepAlive(): void {
+    this.#patience.pingedMs = this.#context.clock.monotonic();
+    this.sendSignal(signals.signal(signals.PING, [], this.#context.random.bytes(TOKEN_BYTES)));
   }
 
   /** The pipe has room again. */
@@ -317,7 +299,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   #pushOrClose(bytes: Uint8Array): void {
     if (this.#state === 'closed' || this.#push(bytes)) return;
     this.#context.counters.droppedByLimit++;
-    this.#close('the other end does not read what it is sent', 'destroy');
+    this.#close(NOT_READ, 'destroy');
   }
 
   #push(bytes: Uint8Array, sending?: ReliableSending): boolean {
@@ -337,15 +319,7 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   #flush(): void {
     const nowMs = this.#context.clock.monotonic();
     this.#out.flush(nowMs);
-    const waiting = this.#out.bytes;
-    this.#patience.flushed(nowMs, waiting, this.#out.takenBytes);
-    // Only who was called waits with reading: if both ends did, two full queues would wait for each other for ever.
-    const pause = !this.#initiator && waiting >= this.#context.limits.highWaterBytes;
-    if (pause !== this.#paused) {
-      this.#paused = pause;
-      if (pause) this.#pipe.pause();
-      else this.#pipe.resume();
-    }
+    this.#patience.flushed(nowMs, this.#out.bytes, this.#out.takenBytes);
     this.#endIfReleased();
   }
 
@@ -372,8 +346,8 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
   /** Observations end with the connection: they are not waited for. */
   #endIfReleased(): void {
     if (this.#state !== 'releasing' || this.#receiving || this.#flushSoon || !this.#out.empty) return;
-    if ((this.#underWay?.size ?? 0) > 0 || (this.#asking?.sendings.size ?? 0) > 0) return;
-    this.#close('it was released', 'end');
+    if ((this.#answering?.size ?? 0) > 0 || (this.#asking?.sendings.size ?? 0) > 0) return;
+    this.#close(RELEASED, 'end');
   }
 
   /** Abort, with the reason as diagnostic payload (RFC 8323 §5.6). */
@@ -403,15 +377,11 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
 
   #close(reason: string, how: 'end' | 'destroy' | 'gone', detail?: Record<string, unknown>): void {
     if (this.#state === 'closed') return;
-    const where = addressText(this.address);
-    const error =
-      this.#state === 'greeting'
-        ? coapError('coap.handshake', `No CoAP connection to ${where}: ${reason}.`, detail)
-        : coapError('coap.closed', `The connection to ${where} has ended: ${reason}.`, detail);
+    const error = endOf(this.address, this.#state !== 'greeting', reason, detail);
     this.#state = 'closed';
     this.#reader.stop();
     this.#out.clear();
-    this.#underWay = undefined;
+    this.#answering = undefined;
     this.#patience.stop();
     if (how === 'end') {
       this.#patience.finally(this.#context.limits.lingerMs);
@@ -434,13 +404,9 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
     return this.#state === 'closed';
   }
 
-  #notOpen(): CodedError {
-    return coapError('coap.closed', `The connection to ${addressText(this.address)} has ended.`);
-  }
-
   #busy(): CodedError {
     this.#context.counters.droppedByLimit++;
-    return coapError('coap.busy', `Too much waits for ${addressText(this.address)} already.`);
+    return tooMuchWaits(this.address);
   }
 
   #look(): void {
@@ -448,42 +414,15 @@ export class ReliableConnection implements RequestConnection, FrameSink, Signall
       this.#pipe.destroy(); // it has lingered long enough
       return;
     }
-    const { counters, random } = this.#context;
     const verdict = this.#patience.judge({
       busy: this.busy,
-      paused: this.#paused,
+      paused: this.#out.paused,
       heldBytes: this.#reader.heldBytes,
       outBytes: this.#out.bytes,
       takenBytes: this.#out.takenBytes,
     });
-    switch (verdict) {
-      case undefined:
-        return;
-      case 'no_csm':
-        this.refuse('no CSM came in time');
-        return;
-      case 'unfinished':
-        counters.droppedByLimit++;
-        this.refuse('a message took too long');
-        return;
-      case 'stalled':
-        counters.droppedByLimit++;
-        this.#close('the other end does not read what it is sent', 'destroy');
-        return;
-      case 'unanswered':
-        counters.timeouts++;
-        this.#close('the other end gives no sign of life', 'destroy');
-        return;
-      case 'release_over':
-        this.#close('it was released', 'end');
-        return;
-      case 'ping_now':
-        this.#patience.pingedMs = this.#context.clock.monotonic();
-        this.sendSignal(signals.signal(signals.PING, [], random.bytes(TOKEN_BYTES)));
-        break;
-      case 'idle':
-        this.release('idle');
-    }
+    if (verdict === undefined) return;
+    actOn(verdict, this, this.#context.counters);
     if (!this.#isClosed()) this.#look();
   }
 

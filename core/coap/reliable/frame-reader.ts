@@ -72,6 +72,14 @@ export class FrameReader {
     return !this.#stopped;
   }
 
+  /** One message as a WebSocket carries it (§4.2). */
+  feedFrame(bytes: Uint8Array): void {
+    const message =
+      bytes.length > this.maxBytes ? 'too_large' : decodeFramed(bytes, 0, bytes.length, 'websocket');
+    if (typeof message === 'string') this.#sink.broken(message, bytes, 0, bytes.length);
+    else this.#sink.message(message, bytes, 0, bytes.length);
+  }
+
   /** Forgets what is held and reads no more. */
   stop(): void {
     this.#stopped = true;

@@ -1,13 +1,17 @@
-import type { ReliableSending } from './sending.ts';
+import type { ReliableLimits } from './context.ts';
 import type { MessagePipe } from './pipe.ts';
+import type { ReliableSending } from './sending.ts';
 
 /** Given to the pipe at a time, so that it can be seen whether a slow peer takes anything at all. */
 const PIPE_BYTES = 64 * 1024;
 
-/** What waits to go out on one connection: bounded, gathered into few writes, in order. */
+/** What waits to go out on one connection: bounded, gathered into few writes, in order. Many of it stops the reading. */
 export class OutQueue {
   readonly #pipe: MessagePipe;
-  readonly #maxBytes: number;
+  readonly #limits: ReliableLimits;
+  readonly #mayPause: boolean;
+  /** Nothing is read until more has gone out. */
+  paused = false;
   #pieces: Uint8Array[] = [];
   /** The request that a piece is, where somebody wants to hear of it. Parallel to `#pieces`. */
   #sendings: (ReliableSending | undefined)[] = [];
@@ -15,9 +19,10 @@ export class OutQueue {
   #queuedBytes = 0;
   #writtenBytes = 0;
 
-  constructor(pipe: MessagePipe, maxBytes: number) {
+  constructor(pipe: MessagePipe, limits: ReliableLimits, mayPause: boolean) {
     this.#pipe = pipe;
-    this.#maxBytes = maxBytes;
+    this.#limits = limits;
+    this.#mayPause = mayPause;
   }
 
   /** The pipe has been given everything. */
@@ -38,7 +43,7 @@ export class OutQueue {
   /** False, and nothing done, when the queue is full. A queue that is empty takes any one message. */
   push(bytes: Uint8Array, sending?: ReliableSending): boolean {
     const waiting = this.bytes;
-    if (waiting > 0 && waiting + bytes.length > this.#maxBytes) return false;
+    if (waiting > 0 && waiting + bytes.length > this.#limits.outBytes) return false;
     this.#pieces.push(bytes);
     this.#sendings.push(sending);
     this.#queuedBytes += bytes.length;
@@ -65,6 +70,15 @@ export class OutQueue {
       this.#pipe.writeAll(pieces);
       for (const sending of sendings) sending?.wentOut(nowMs);
     }
+    this.#pauseOrResume();
+  }
+
+  #pauseOrResume(): void {
+    const pause = this.#mayPause && this.bytes >= this.#limits.highWaterBytes;
+    if (pause === this.paused) return;
+    this.paused = pause;
+    if (pause) this.#pipe.pause();
+    else this.#pipe.resume();
   }
 
   /** Forgets what the pipe has not been given. */

@@ -18,7 +18,8 @@ export interface SignalledConnection {
   greeted(): void;
   ponged(token: Uint8Array): void;
   released(): void;
-  aborted(reason: string, detail: Record<string, unknown>): void;
+  /** Nothing more is said. */
+  hangUp(reason: string, detail: Record<string, unknown>): void;
   /** How many requests of the other end came so far. */
   readonly requestsCome: number;
   /** The number of the oldest one that is not answered, Infinity when all are. */
@@ -135,7 +136,7 @@ export class Signalling {
   #abort({ options, payload }: ReliableMessage): void {
     const diagnostic = signals.diagnosticText(payload);
     const badCsmOption = signals.signalUint(options, signals.BAD_CSM_OPTION, 2);
-    this.#connection.aborted(
+    this.#connection.hangUp(
       `the other end aborted it${diagnostic === '' ? '' : `: ${diagnostic}`}`,
       badCsmOption === undefined ? { diagnostic } : { diagnostic, badCsmOption },
     );
