@@ -153,3 +153,25 @@ test('a list within a list: what it names is taken from the root (TD_COAP_LINK_0
     'coap://10.0.0.1:5683/path/sub2',
   ]);
 });
+
+test('a megabyte of white space is read in one go, wherever it stands', () => {
+  const blank = ' \0'.repeat(500_000);
+  const fromMs = performance.now();
+  expect(parseLinkFormat(`</a>${blank}`)).toEqual([link('/a')]);
+  for (const text of [`</a>${blank}x`, `</a>;b=c${blank}x<`, `<${blank}`]) {
+    try {
+      parseLinkFormat(text);
+    } catch (error) {
+      expect(codeOf(error)).toBe('coap.links_malformed');
+    }
+  }
+  // Looked at anew from each space it would be ten minutes.
+  expect(performance.now() - fromMs).toBeLessThan(10_000);
+});
+
+test('a list of more than 2 Mi characters is refused before it is read', () => {
+  expect(parseLinkFormat(`</${'x'.repeat(2 * 1024 * 1024 - 3)}>`)).toHaveLength(1);
+  expect(() => parseLinkFormat(`</${'x'.repeat(2 * 1024 * 1024)}>`)).toThrow(
+    expect.objectContaining({ code: 'coap.too_large' }) as Error,
+  );
+});

@@ -28,8 +28,9 @@ export class Asking {
   }
 
   act(): void {
-    for (const { what, sinceMs } of this.#underWay.values()) {
-      if (performance.now() - sinceMs > PATIENCE_MS) this.#complain(`${what} has not ended`);
+    for (const { what, sinceMs, abort } of this.#underWay.values()) {
+      if (performance.now() - sinceMs < PATIENCE_MS) continue;
+      this.#complain(`${what} has not ended${abort.signal.aborted ? ', although it was given up' : ''}`);
     }
     const random = this.#random;
     if (this.#underWay.size >= MOST) {
@@ -46,7 +47,7 @@ export class Asking {
       case 0:
         return this.#run('discover', abort, () => desk.discover(authority, signal));
       case 1:
-        return this.#run('ping', abort, () => desk.ping(authority, signal));
+        return this.#run(`ping ${authority}`, abort, () => desk.ping(authority, signal));
       case 2:
         return this.#run('observe', abort, () => Promise.resolve(desk.observe(uri, undefined)));
       case 3:
@@ -99,9 +100,9 @@ export class Asking {
     const run = async (): Promise<void> => {
       try {
         await ask();
-        this.#count(`${what} ok`);
+        this.#count(`${what.split(' ', 1)[0]} ok`);
       } catch (error) {
-        this.#count(`${what} ${codeOf(error) ?? 'UNCODED'}`);
+        this.#count(`${what.split(' ', 1)[0]} ${codeOf(error)}`);
         if (!(error instanceof CodedError) || !CODE.test(error.code)) {
           this.#complain(`${what} failed with ${error instanceof Error ? error.stack : String(error)}`);
         }

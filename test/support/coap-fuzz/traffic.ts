@@ -122,7 +122,8 @@ export function request(random: Random): CoapMessage {
     query.push(`ep=${random.pick(['e', 'f', 'g'])}${random.below(40)}`);
     if (random.chance(0.4)) query.push(`base=${random.pick(BASES)}`);
     if (random.chance(0.3)) query.push(`lt=${random.pick(['1', '60', '-1', '4294967296', 'x'])}`);
-    if (random.chance(0.2)) query.push(random.pick(['d=s', 'et=t', '__proto__=1', '=', 'page=1', 'count=-1']));
+    if (random.chance(0.2))
+      query.push(random.pick(['d=s', 'et=t', '__proto__=1', '=', 'page=1', 'count=-1']));
     payload = Buffer.from(links(random));
   }
   const made = [
