@@ -1,5 +1,7 @@
 /** Is this HTTP request a CoAP client's, and may it come from where it comes? (RFC 8323 §4.1, RFC 6455 §4.2.2) */
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { canonicalAddress, isLoopback } from '../address.ts';
 import { WEBSOCKET_PATH, WEBSOCKET_PROTOCOL } from './websocket-pipe.ts';
 
@@ -12,7 +14,7 @@ export interface UpgradeRefusal {
 /**
  * Null when the request may become a connection. A page anywhere can make its visitor's browser open WebSockets to
  * the visitor's own machine, but it cannot choose the Host and Origin headers: pages of other hosts are refused, and
- * on a loopback listener also a name that was only pointed there (DNS rebinding).
+ * so is a name that was only pointed here (DNS rebinding): from a page always, on a loopback listener from anybody.
  */
 export function refuseUpgrade(request: IncomingMessage, listenHost: string): UpgradeRefusal | null {
   if ((request.url ?? '').split('?', 1)[0] !== WEBSOCKET_PATH) {
@@ -27,10 +29,26 @@ export function refuseUpgrade(request: IncomingMessage, listenHost: string): Upg
   if (isLocalName(listenHost) && !(asked !== undefined && (isLocalName(asked) || asked === listenHost))) {
     return { status: '403 Forbidden', text: 'This listener is for this machine only.' };
   }
-  if (origin !== undefined && (asked === undefined || originName(origin) !== asked)) {
-    return { status: '403 Forbidden', text: 'Pages of other hosts may not use this listener.' };
+  if (origin !== undefined) {
+    if (asked === undefined || originName(origin) !== asked) {
+      return { status: '403 Forbidden', text: 'Pages of other hosts may not use this listener.' };
+    }
+    if (!isOwnName(asked, listenHost)) {
+      return {
+        status: '403 Forbidden',
+        text: `A page may use this listener by its address, not as ${asked}.`,
+      };
+    }
   }
   return null;
+}
+
+/** An address cannot be pointed elsewhere, and nobody else gives out the names of this machine. */
+function isOwnName(name: string, listenHost: string): boolean {
+  const own = hostname().toLowerCase();
+  return (
+    isIP(name) !== 0 || isLocalName(name) || [listenHost.toLowerCase(), own, `${own}.local`].includes(name)
+  );
 }
 
 function isLocalName(name: string): boolean {
