@@ -7,6 +7,7 @@ import {
   BAD_OPTION,
   BAD_REQUEST,
   METHOD_NOT_ALLOWED,
+  NOT_ACCEPTABLE,
   NOT_FOUND,
   UNAUTHORIZED,
   codeClass,
@@ -252,6 +253,7 @@ export class CoapServer {
     }
     answer.options.push({ number: OBSERVE, value: observer.observeValue() });
     this.#deliver(incoming, answer, { safe, late, always: true });
+    observer.keepsFormat(given);
     observer.registered(given.maxAgeSeconds ?? DEFAULT_MAX_AGE_SECONDS);
   }
 
@@ -289,6 +291,7 @@ export class CoapServer {
     this.#handling.run(resource, served, (given) =>
       this.#guardObserver(observer, () => {
         if (observer.over) return;
+        if (!observer.keepsFormat(given)) return end({ code: NOT_ACCEPTABLE });
         const answer = this.#blockwise.shape(asked, given);
         const maxAgeSeconds = given.maxAgeSeconds ?? DEFAULT_MAX_AGE_SECONDS;
         const confirmable = resource.confirmable === true;

@@ -2,10 +2,12 @@ import type { Clock } from '../../base/clock.ts';
 import { codeOf } from '../../base/errors.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
 import type { Carrier, Sending } from '../carrier.ts';
+import { CONTENT } from '../codec/codes.ts';
 import { OBSERVE, encodeUint } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import type { TokenOwner } from '../messages/peer.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
+import type { ServedAnswer } from './resource.ts';
 import type { Served } from './served.ts';
 import type { ServerAnswer } from './types.ts';
 
@@ -66,6 +68,8 @@ export class Observer {
   #lastConfirmedMs = -Infinity;
   #sinceConfirmed = 0;
   #unreachable = 0;
+  /** Null where it has none, undefined until there was a representation. */
+  #contentFormat: number | null | undefined;
 
   constructor(
     context: ObserverContext,
@@ -93,6 +97,14 @@ export class Observer {
   /** Empty over reliable transports, where the order is given (RFC 8323 §7.1). */
   observeValue(): Uint8Array {
     return this.#carrier.reliable ? NO_BYTES : encodeUint(this.#context.nextSequence());
+  }
+
+  /** False for a representation of another Content-Format than the first one, which no notification may have (§4.2). */
+  keepsFormat({ code, contentFormat }: Pick<ServedAnswer, 'code' | 'contentFormat'>): boolean {
+    if (code !== CONTENT) return true;
+    const format = contentFormat ?? null;
+    if (this.#contentFormat === undefined) this.#contentFormat = format;
+    return this.#contentFormat === format;
   }
 
   /** The answer to the registration went out; what changed meanwhile is told now. */
