@@ -1,4 +1,6 @@
+import type { MqttAccess } from '../../access/mqtt-access.ts';
 import type { Clock } from '../../base/clock.ts';
+import { CodedError } from '../../base/errors.ts';
 import type { Unsubscribe } from '../../base/events.ts';
 import type { Log } from '../../base/log.ts';
 import { Directory } from '../../coap/directory/directory.ts';
@@ -90,22 +92,34 @@ export function createCoapParts(parts: {
   const fetchLinks = (uri: string, signal: AbortSignal) => readLinkText(endpoint, uri, signal);
 
   const proxy = new CoapProxy({ endpoint, folder, log });
+  const coapListeners = new CoapListeners({
+    open: (config, tls) => endpoint.listenReliable({ ...config, ...(tls === undefined ? {} : { tls }) }),
+    settings: serverSettings,
+    certificates,
+    fixed: fixedListeners(options),
+    log,
+  });
+  const isReachedByOthers = () =>
+    listensBeyond(options.coap) || coapListeners.list().some(({ config }) => listensBeyond(config));
   const changes = new ServerChanges({ server, registry, broker: broker.broker, clock });
   mountResources({
     server,
     registry,
     topics,
     changes,
-    namesDevices: () => serverSettings.allows('read') || !listensBeyond(options.coap),
+    namesDevices: () => serverSettings.allows('read') || !isReachedByOthers(),
     moreLinks: () => {
       const origin = proxy.enabled ? httpOrigin() : null;
       return origin === null ? [] : hcLinks(origin);
     },
     messages: {
-      may: (action, topic) => mqttAccess.authorize({ clientId: 'coap', username: null, action, topic }),
+      may: (action, topic) => anonymousMay(mqttAccess, action, topic),
       publish: async ({ topic, payload, retain }) => {
         brokerDesk.publish({ topic, payload, retain, qos: 1, properties: {} });
+        const mark = record.mark();
         await record.settled();
+        // A disk at fault: nobody is told that it is safe.
+        if (record.committedMark < mark) throw new CodedError('broker.not_taken', 'It is not on disk yet.');
       },
     },
   });
@@ -114,17 +128,20 @@ export function createCoapParts(parts: {
     ...{ endpoint, desk, exchanges, server, serverSettings, changes, directory, directoryDesk },
     preview: new NumberPreview(),
     requests: savedRequests(folder, log),
-    coapListeners: new CoapListeners({
-      open: (config, tls) => endpoint.listenReliable({ ...config, ...(tls === undefined ? {} : { tls }) }),
-      settings: serverSettings,
-      certificates,
-      fixed: fixedListeners(options),
-      log,
-    }),
+    coapListeners,
     scanDesk: new ScanDesk({ endpoint, desk, registry, clock, log }),
     proxy,
     coapWires: [mountDirectory(server, directory, { clock, fetchLinks, kept: () => record.settled() })],
   };
+}
+
+/**
+ * CoAP peers say no name. As long as anybody may be anybody they may do what anonymous MQTT clients may; once there
+ * are users, only what the anonymous role says in so many words.
+ */
+function anonymousMay(access: MqttAccess, action: 'publish' | 'subscribe', topic: string): boolean {
+  if (access.hasUsers() && access.mayPublishAll(null)) return false;
+  return access.authorize({ clientId: 'coap', username: null, action, topic });
 }
 
 /** Interfaces on which `All CoAP Nodes` is heard: those that lead to other machines. */
