@@ -6,9 +6,8 @@ import { MessageLayer } from '../../core/coap/messages/message-layer.ts';
 import { DEFAULT_LIMITS, DEFAULT_PARAMETERS, newCounters } from '../../core/coap/parameters.ts';
 import type { CoapLimits } from '../../core/coap/parameters.ts';
 import type { IncomingRequest, RequestSink } from '../../core/coap/server/types.ts';
-import { MemoryDatagrams, MemoryNet, ipv4 } from './coap-net.ts';
-
-export const STATION = ipv4(1);
+import { countingRandom } from './coap-endpoint.ts';
+import { STATION, MemoryDatagrams, MemoryNet } from './coap-net.ts';
 
 export interface LayerRigOptions {
   limits?: Partial<CoapLimits>;
@@ -30,18 +29,11 @@ export class LayerRig {
   readonly requests: IncomingRequest[] = [];
 
   private constructor(options: LayerRigOptions) {
-    let counter = 0;
     this.layer = new MessageLayer({
       clock: this.clock,
       wheel: this.wheel,
       log: silentLog,
-      random: {
-        bytes: (count) => {
-          counter++;
-          return Uint8Array.from({ length: count }, (_, i) => (counter >> (8 * i)) & 255);
-        },
-        fraction: () => options.fraction ?? 0,
-      },
+      random: countingRandom(options.fraction),
       parameters: DEFAULT_PARAMETERS,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       counters: this.counters,

@@ -164,6 +164,9 @@ export function ipv4(lastByte: number, port = 5683): PeerAddress {
   return { address: `10.0.0.${lastByte}`, port, family: 4 };
 }
 
+/** Where the endpoint or layer under test is. */
+export const STATION = ipv4(1);
+
 export function textBytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }

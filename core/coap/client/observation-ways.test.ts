@@ -1,74 +1,39 @@
 /** Observations whose server moves, restarts, doubts us, or is behind a connection. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { silentLog } from '../../base/log.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { HandConnector } from '../../../test/support/coap-carrier.ts';
 import type { HandConnection } from '../../../test/support/coap-carrier.ts';
-import {
-  HandPeer,
-  MemoryDatagrams,
-  MemoryNet,
-  ipv4,
-  option,
-  textBytes,
-} from '../../../test/support/coap-net.ts';
+import { EndpointRig } from '../../../test/support/coap-endpoint.ts';
+import { STATION, HandPeer, ipv4, option, textBytes } from '../../../test/support/coap-net.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CONTENT, NON, RST, UNAUTHORIZED, code } from '../codec/codes.ts';
 import { ECHO, MAX_AGE, OBSERVE, findOption, findUint, uintOption } from '../codec/options.ts';
-import { CoapEndpoint } from '../endpoint.ts';
 import { coapError } from '../errors.ts';
 
-const STATION = ipv4(1);
 const NAME = 'coap://sensor.local/temp';
 
-let clock: ManualClock;
-let net: MemoryNet;
+let rig: EndpointRig;
 let device: HandPeer;
 let moved: HandPeer;
 let connector: HandConnector;
-let endpoint: CoapEndpoint;
 let addresses: string[];
 
 beforeEach(async () => {
-  clock = new ManualClock();
-  net = new MemoryNet();
-  device = new HandPeer(net, ipv4(7));
-  moved = new HandPeer(net, ipv4(8));
   connector = new HandConnector(ipv4(7));
   addresses = ['10.0.0.7'];
-  let counter = 0;
-  const bytes = (count: number) => {
-    counter++;
-    return Uint8Array.from({ length: count }, (_, i) => (counter >> (8 * i)) & 255);
-  };
-  endpoint = new CoapEndpoint({
-    clock,
-    log: silentLog,
-    datagrams: new MemoryDatagrams(net, STATION),
-    random: { bytes, fraction: () => 0 },
-    resolver: () => Promise.resolve(addresses),
-    connector,
-  });
-  await endpoint.start({ host: STATION.address, port: STATION.port });
+  rig = await new EndpointRig({ resolver: () => Promise.resolve(addresses), connector }).start();
+  device = rig.device;
+  moved = new HandPeer(rig.net, ipv4(8));
 });
 afterEach(async () => {
-  await endpoint.stop();
-  await net.settle();
-  expect(clock.pendingTimers).toBe(0);
-  expect(endpoint.counters).toMatchObject({ observations: 0, exchanges: 0 });
+  await rig.stop();
+  expect(rig.clock.pendingTimers).toBe(0);
+  expect(rig.endpoint.counters).toMatchObject({ observations: 0, exchanges: 0 });
 });
-
-async function pass(totalMs: number): Promise<void> {
-  for (let passed = 0; passed < totalMs; passed += 100) {
-    clock.advance(100);
-    await net.settle();
-  }
-}
 
 async function watch(uri: string) {
   const texts: string[] = [];
   const states: string[] = [];
-  const observation = endpoint.observe(
+  const observation = rig.endpoint.observe(
     uri,
     {},
     {
@@ -78,7 +43,7 @@ async function watch(uri: string) {
         void states.push(problemCode === null ? state : `${state} ${problemCode}`),
     },
   );
-  await net.settle();
+  await rig.net.settle();
   return { observation, texts, states };
 }
 
@@ -87,7 +52,7 @@ async function reply(peer: HandPeer, text: string, observe: number, change: Part
   const options = [uintOption(OBSERVE, observe), ...(change.options ?? [])];
   const answer = { type: ACK, code: CONTENT, messageId, token, payload: textBytes(text) };
   peer.send({ ...answer, ...change, options }, STATION);
-  await net.settle();
+  await rig.net.settle();
 }
 
 describe('a server that moves', () => {
@@ -98,7 +63,7 @@ describe('a server that moves', () => {
     addresses = ['10.0.0.8'];
     const stray = { type: NON, code: CONTENT, token, options: [uintOption(OBSERVE, 2)] };
     moved.send({ ...stray, messageId: 500, payload: textBytes('b') }, STATION);
-    await net.settle();
+    await rig.net.settle();
     expect(moved.received.map(({ message }) => message.type)[0]).toBe(RST);
     expect(texts).toEqual(['a 10.0.0.7']);
     expect(findUint(moved.last().options, OBSERVE)).toBe(0);
@@ -115,7 +80,7 @@ describe('a server that moves', () => {
     for (let id = 0; id < 5; id++) {
       moved.send({ type: NON, code: CONTENT, token, messageId: id, payload: textBytes('lie') }, STATION);
     }
-    await net.settle();
+    await rig.net.settle();
     expect(device.received.length).toBe(2);
     await reply(device, 'b', 2);
     expect(texts).toEqual(['a 10.0.0.7', 'b 10.0.0.7']);
@@ -126,7 +91,7 @@ describe('a server that moves', () => {
     const { texts } = await watch(NAME);
     await reply(device, 'a', 1, { options: [uintOption(MAX_AGE, 10)] });
     addresses = ['10.0.0.8'];
-    await pass(15_200);
+    await rig.pass(15_200);
     await reply(moved, 'b', 1);
     expect(texts).toEqual(['a 10.0.0.7', 'b 10.0.0.8']);
   });
@@ -134,9 +99,9 @@ describe('a server that moves', () => {
   test('of several addresses the silent one comes last at the next registration', async () => {
     addresses = ['10.0.0.8', '10.0.0.7'];
     const { texts } = await watch(NAME);
-    await pass(14_200);
+    await rig.pass(14_200);
     expect([moved.received.length, device.received.length]).toEqual([3, 0]);
-    await pass(2_100);
+    await rig.pass(2_100);
     await reply(device, 'a', 1);
     expect(texts).toEqual(['a 10.0.0.7']);
   });
@@ -148,7 +113,7 @@ test('a server that wants an Echo gets it with the next registration, once (RFC 
   expect(findOption(device.last().options, ECHO)?.[0]).toBe(5);
   await reply(device, 'a', 1);
   expect(texts).toEqual(['a 10.0.0.7']);
-  await pass(65_200);
+  await rig.pass(65_200);
   expect(findOption(device.last().options, ECHO)?.[0]).toBe(5);
   await reply(device, '', 0, { code: UNAUTHORIZED, options: [option(ECHO, 6)] });
   await reply(device, '', 0, { code: UNAUTHORIZED, options: [option(ECHO, 7)] });
@@ -159,16 +124,16 @@ test('a server that is too busy is asked again when it says (RFC 8516)', async (
   const { texts, states } = await watch(NAME);
   const busy = { code: code(4, 29), options: [uintOption(MAX_AGE, 30)] };
   await reply(device, '', 0, busy);
-  await pass(29_900);
+  await rig.pass(29_900);
   expect(device.received.length).toBe(1);
-  await pass(200);
+  await rig.pass(200);
   expect(device.received.length).toBe(2);
   await reply(device, 'a', 1);
   expect(texts).toEqual(['a 10.0.0.7']);
   await reply(device, '', 0, { ...busy, type: NON, messageId: 700, code: code(5, 3) });
-  await pass(29_900);
+  await rig.pass(29_900);
   expect(device.received.length).toBe(2);
-  await pass(200);
+  await rig.pass(200);
   expect(device.received.length).toBe(3);
   expect(states).toEqual(['retrying coap.refused', 'active', 'retrying coap.refused']);
 });
@@ -206,12 +171,12 @@ describe('over a connection', () => {
     notify(connector.last, 'a', 1);
     connector.refuse = coapError('coap.unreachable', 'refused');
     connector.last.close();
-    await pass(2_100);
+    await rig.pass(2_100);
     expect(connector.reached.length).toBe(2);
-    await pass(3_800);
+    await rig.pass(3_800);
     expect(connector.reached.length).toBe(2);
     connector.refuse = undefined;
-    await pass(400);
+    await rig.pass(400);
     expect(connector.connections.length).toBe(2);
     notify(connector.last, 'b', 1);
     expect(texts).toEqual(['a 10.0.0.7', 'b 10.0.0.7']);
@@ -220,9 +185,9 @@ describe('over a connection', () => {
 
   test('a registration that is never answered is tried again', async () => {
     const { states } = await watch(TCP);
-    await pass(93_200);
+    await rig.pass(93_200);
     expect(states).toEqual(['retrying coap.timeout']);
-    await pass(2_100);
+    await rig.pass(2_100);
     expect(connector.last.sent.length).toBe(2);
     expect(connector.last.sent[1]!.token).toEqual(connector.last.sent[0]!.token);
   });
@@ -236,7 +201,7 @@ describe('over a connection', () => {
   test('the endpoint stops: the server is told, and nothing is left', async () => {
     const { states } = await watch(TCP);
     notify(connector.last, 'a', 1);
-    await endpoint.stop();
+    await rig.endpoint.stop();
     expect(findUint(connector.last.sent[1]!.options, OBSERVE)).toBe(1);
     expect(states).toEqual(['active', 'ended coap.cancelled']);
     expect(connector.last.owned).toBe(0);

@@ -1,17 +1,9 @@
 /** Requests as a device sees them: exact messages, exact times. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
-import { silentLog } from '../../base/log.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
 import { HandConnector } from '../../../test/support/coap-carrier.ts';
-import {
-  HandPeer,
-  MemoryDatagrams,
-  MemoryNet,
-  ipv4,
-  option,
-  textBytes,
-} from '../../../test/support/coap-net.ts';
+import { EndpointRig, URI } from '../../../test/support/coap-endpoint.ts';
+import { STATION, HandPeer, ipv4, option, textBytes } from '../../../test/support/coap-net.ts';
 import { encodeBlock } from '../codec/block.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CHANGED, CON, CONTENT, METHOD_CODES, NON, RST, UNAUTHORIZED, code } from '../codec/codes.ts';
@@ -35,67 +27,44 @@ import {
   findOption,
   uintOption,
 } from '../codec/options.ts';
-import { CoapEndpoint } from '../endpoint.ts';
 import type { CoapEndpointOptions } from '../endpoint.ts';
 import type { RequestOptions } from './request-options.ts';
 import type { CoapResponse } from './response.ts';
 
-const STATION = ipv4(1);
-const URI = 'coap://10.0.0.7/temp';
-
-let clock: ManualClock;
-let net: MemoryNet;
+let rig: EndpointRig;
 let device: HandPeer;
 let other: HandPeer;
-let endpoint: CoapEndpoint;
 let connector: HandConnector;
 
 async function begin(options: Partial<CoapEndpointOptions> = {}): Promise<void> {
-  clock = new ManualClock();
-  net = new MemoryNet();
-  device = new HandPeer(net, ipv4(7));
-  other = new HandPeer(net, ipv4(8));
   connector = new HandConnector(ipv4(7));
-  let counter = 0;
-  const bytes = (count: number) => {
-    counter++;
-    return Uint8Array.from({ length: count }, (_, i) => (counter >> (8 * i)) & 255);
-  };
-  const datagrams = new MemoryDatagrams(net, STATION);
-  const random = { bytes, fraction: () => 0 };
-  endpoint = new CoapEndpoint({ clock, log: silentLog, datagrams, random, connector, ...options });
-  await endpoint.start({ host: STATION.address, port: STATION.port });
+  rig = await new EndpointRig({ connector, ...options }).start();
+  device = rig.device;
+  other = new HandPeer(rig.net, ipv4(8));
 }
 
 beforeEach(() => begin());
 afterEach(async () => {
-  await endpoint.stop();
-  expect(clock.pendingTimers).toBe(0);
-  expect(endpoint.counters.exchanges).toBe(0);
+  await rig.endpoint.stop();
+  expect(rig.clock.pendingTimers).toBe(0);
+  expect(rig.endpoint.counters.exchanges).toBe(0);
 });
 
 /** A request whose end can be looked at while it runs. */
 async function ask(options: RequestOptions = {}, uri = URI) {
   const outcome: { response?: CoapResponse; error?: string } = {};
-  void endpoint.request(uri, options).then(
+  void rig.endpoint.request(uri, options).then(
     (response) => (outcome.response = response),
     (error: unknown) => (outcome.error = codeOf(error)),
   );
-  await net.settle();
+  await rig.net.settle();
   return outcome;
-}
-
-async function pass(totalMs: number): Promise<void> {
-  for (let passed = 0; passed < totalMs; passed += 100) {
-    clock.advance(Math.min(100, totalMs - passed));
-    await net.settle();
-  }
 }
 
 async function reply(peer: HandPeer, change: Partial<CoapMessage>): Promise<void> {
   const { messageId, token } = peer.last();
   peer.send({ type: ACK, code: CONTENT, messageId, token, ...change }, STATION);
-  await net.settle();
+  await rig.net.settle();
 }
 
 const optionsOf = (message: CoapMessage) =>
@@ -161,7 +130,7 @@ describe('methods and options', () => {
     const abort = new AbortController();
     const outcome = await ask({ signal: abort.signal });
     abort.abort();
-    await net.settle();
+    await rig.net.settle();
     expect(outcome.error).toBe('coap.cancelled');
   });
 });
@@ -184,9 +153,9 @@ describe('No-Response (RFC 7967)', () => {
   });
   test('where errors are wanted they are waited for, three seconds', async () => {
     const outcome = await ask({ ...noSuccess, confirmable: false });
-    await pass(2_900);
+    await rig.pass(2_900);
     expect(outcome.response).toBeUndefined();
-    await pass(200);
+    await rig.pass(200);
     expect(outcome.response).toMatchObject(notAsked);
     const refused = await ask({ ...noSuccess, confirmable: false });
     await reply(device, { type: NON, code: code(4, 4) });
@@ -235,11 +204,11 @@ describe('one block alone', () => {
 
   async function askBlock() {
     const outcome: { block?: unknown; bytes?: number; error?: string } = {};
-    void endpoint.requestBlock(URI, asked).then(
+    void rig.endpoint.requestBlock(URI, asked).then(
       ({ block, payload }) => Object.assign(outcome, { block, bytes: payload.length }),
       (error: unknown) => (outcome.error = codeOf(error)),
     );
-    await net.settle();
+    await rig.net.settle();
     return outcome;
   }
 
@@ -278,7 +247,7 @@ describe('names', () => {
   test('when the first address is silent the next is asked, and remembered', async () => {
     await begin({ resolver });
     const outcome = await ask({}, NAME);
-    await pass(14_200);
+    await rig.pass(14_200);
     expect([other.received.length, device.received.length]).toEqual([3, 1]);
     expect(optionsOf(device.last())).toEqual(['Uri-Host=sensor.local', 'Uri-Path=temp']);
     await reply(device, {});
@@ -288,7 +257,7 @@ describe('names', () => {
     await reply(device, {});
     expect(again.response?.code).toBe('2.05');
     // Ten minutes later the first is given another chance.
-    await pass(11 * 60_000);
+    await rig.pass(11 * 60_000);
     other.received.length = 0;
     await ask({}, NAME);
     expect(other.received.length).toBe(1);
@@ -297,7 +266,7 @@ describe('names', () => {
   test('what may not be done twice is asked only where somebody is', async () => {
     await begin({ resolver });
     const outcome = await ask({ method: 'POST', payload: textBytes('go') }, NAME);
-    await pass(62_200);
+    await rig.pass(62_200);
     expect(other.received.map(({ message }) => message.code)).toEqual([0, 0, 0, 0, 0]);
     await reply(device, {});
     expect(outcome.response?.code).toBe('2.05');
@@ -307,12 +276,12 @@ describe('names', () => {
   test('all silent: the last one says so; one that answers ends the search', async () => {
     await begin({ resolver });
     const outcome = await ask({}, NAME);
-    await pass(14_200 + 62_200);
+    await rig.pass(14_200 + 62_200);
     expect(outcome.error).toBe('coap.timeout');
     const refused = await ask({}, NAME);
     const { messageId } = other.last();
     other.send({ type: RST, code: 0, messageId }, STATION);
-    await net.settle();
+    await rig.net.settle();
     expect(refused.error).toBe('coap.reset');
   });
 
@@ -359,7 +328,7 @@ describe('over connections', () => {
   });
   test('silence is a timeout', async () => {
     const outcome = await ask({}, TCP);
-    await pass(93_200);
+    await rig.pass(93_200);
     expect([outcome.error, connector.last.owned]).toEqual(['coap.timeout', 0]);
   });
 });
@@ -371,12 +340,12 @@ describe('a wrong answer hurts only its request', () => {
     other.send({ type: ACK, code: CONTENT, messageId, token }, STATION);
     device.send({ type: ACK, code: CONTENT, messageId, token: Uint8Array.of(9) }, STATION);
     device.send({ type: CON, code: CONTENT, messageId: 77, token: Uint8Array.of(9) }, STATION);
-    await net.settle();
+    await rig.net.settle();
     expect(outcome.response).toBeUndefined();
     expect(device.last()).toMatchObject({ type: RST, messageId: 77 });
-    expect(endpoint.counters.unmatched).toBe(3);
+    expect(rig.endpoint.counters.unmatched).toBe(3);
     device.send({ type: ACK, code: CONTENT, messageId, token, options: [uintOption(12, 0)] }, STATION);
-    await net.settle();
+    await rig.net.settle();
     expect(outcome.response?.contentFormat).toBe(0);
   });
 });

@@ -1,48 +1,23 @@
 /** Which messages a traced request or observation is told, and which it is not. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ManualClock } from '../../base/manual-clock.ts';
-import { HandPeer, MemoryDatagrams, MemoryNet, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { EndpointRig, URI } from '../../../test/support/coap-endpoint.ts';
+import { STATION, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import type { HandPeer } from '../../../test/support/coap-net.ts';
 import type { WireEvent } from '../carrier.ts';
 import { encodeBlock } from '../codec/block.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES, codeText } from '../codec/codes.ts';
 import { BLOCK2, OBSERVE, uintOption } from '../codec/options.ts';
-import { CoapEndpoint } from '../endpoint.ts';
 import { Traces } from './trace.ts';
 
-const STATION = ipv4(1);
-const URI = 'coap://10.0.0.7/temp';
-
-let clock: ManualClock;
-let net: MemoryNet;
+let rig: EndpointRig;
 let device: HandPeer;
-let endpoint: CoapEndpoint;
-let problems: string[];
 
 beforeEach(async () => {
-  clock = new ManualClock();
-  net = new MemoryNet();
-  device = new HandPeer(net, ipv4(7));
-  problems = [];
-  let counter = 0;
-  const bytes = (count: number) => {
-    counter++;
-    return Uint8Array.from({ length: count }, (_, i) => (counter >> (8 * i)) & 255);
-  };
-  const keep = (message: string) => void problems.push(message);
-  const log = { debug: () => undefined, info: keep, warn: keep, error: keep };
-  const datagrams = new MemoryDatagrams(net, STATION);
-  endpoint = new CoapEndpoint({ clock, log, datagrams, random: { bytes, fraction: () => 0 } });
-  await endpoint.start({ host: STATION.address, port: STATION.port });
+  rig = await new EndpointRig().start();
+  device = rig.device;
 });
-afterEach(() => endpoint.stop());
-
-async function pass(totalMs: number): Promise<void> {
-  for (let passed = 0; passed < totalMs; passed += 100) {
-    clock.advance(100);
-    await net.settle();
-  }
-}
+afterEach(() => rig.endpoint.stop());
 
 /** `out CON 0.01 +1` for the first repeat; `in ACK 2.05 duplicate`. */
 function line({ direction, bytes, repeat, verdict }: WireEvent): string {
@@ -53,13 +28,13 @@ function line({ direction, bytes, repeat, verdict }: WireEvent): string {
 async function answer(change: Partial<CoapMessage> = {}): Promise<void> {
   const { messageId, token } = device.last();
   device.send({ type: ACK, code: CONTENT, messageId, token, ...change }, STATION);
-  await net.settle();
+  await rig.net.settle();
 }
 
 function traced(uri = URI) {
   const steps: string[] = [];
   const times: number[] = [];
-  const done = endpoint.request(uri, {
+  const done = rig.endpoint.request(uri, {
     onWire: (event) => {
       steps.push(line(event));
       times.push(event.atMs);
@@ -70,14 +45,14 @@ function traced(uri = URI) {
 
 test('a lost request, an ACK alone, a separate response, and nothing of another exchange', async () => {
   const { steps, times, done } = traced();
-  await net.settle();
+  await rig.net.settle();
   const { messageId, token } = device.last();
-  await pass(2_100);
+  await rig.pass(2_100);
   const empty = new Uint8Array(0);
   await answer({ code: 0, token: empty });
   await answer({ code: 0, token: empty });
-  const quiet = endpoint.request('coap://10.0.0.7/other');
-  await net.settle();
+  const quiet = rig.endpoint.request('coap://10.0.0.7/other');
+  await rig.net.settle();
   await answer({ payload: textBytes('x') });
   await quiet;
   device.send({ type: CON, code: CONTENT, messageId: 9_000, token, payload: textBytes('21') }, STATION);
@@ -94,13 +69,13 @@ test('a lost request, an ACK alone, a separate response, and nothing of another 
   // It is over: what comes later is not told.
   device.send({ type: CON, code: CONTENT, messageId: 9_000, token, payload: textBytes('21') }, STATION);
   device.send({ type: ACK, code: 0, messageId }, STATION);
-  await net.settle();
+  await rig.net.settle();
   expect(steps.length).toBe(6);
 });
 
 test('every block, and the duplicate of an earlier one', async () => {
   const { steps, done } = traced();
-  await net.settle();
+  await rig.net.settle();
   const block = (number: number, more: boolean) => ({
     options: [{ number: BLOCK2, value: encodeBlock(number, more, 0) }],
     payload: new Uint8Array(16),
@@ -109,7 +84,7 @@ test('every block, and the duplicate of an earlier one', async () => {
   await answer(block(0, true));
   const again = { type: ACK, code: CONTENT, messageId: first.messageId, token: first.token };
   device.send({ ...again, ...block(0, true) }, STATION);
-  await net.settle();
+  await rig.net.settle();
   await answer(block(1, false));
   expect((await done).blocks).toBe(2);
   expect(steps).toEqual([
@@ -124,13 +99,13 @@ test('every block, and the duplicate of an earlier one', async () => {
 test('a rejection and a broken answer are the last steps of a request that fails', async () => {
   const reset = traced();
   const failed = reset.done.catch(() => 'failed');
-  await net.settle();
+  await rig.net.settle();
   device.send({ type: RST, code: 0, messageId: device.last().messageId }, STATION);
   expect(await failed).toBe('failed');
   expect(reset.steps).toEqual(['out CON 0.01', 'in RST 0.00']);
   const broken = traced();
   const gone = broken.done.catch(() => 'failed');
-  await net.settle();
+  await rig.net.settle();
   await answer({ options: [{ number: 9_001, value: new Uint8Array(0) }] });
   expect(await gone).toBe('failed');
   expect(broken.steps).toEqual(['out CON 0.01', 'in ACK 2.05 refused']);
@@ -138,21 +113,21 @@ test('a rejection and a broken answer are the last steps of a request that fails
 
 test('an observation from its registration to the answer of its cancellation', async () => {
   const steps: string[] = [];
-  const observation = endpoint.observe(
+  const observation = rig.endpoint.observe(
     URI,
     { onWire: (event) => steps.push(line(event)) },
     { notification: () => undefined },
   );
-  await net.settle();
+  await rig.net.settle();
   const { token } = device.last();
   await answer({ options: [uintOption(OBSERVE, 1)] });
   const options = [uintOption(OBSERVE, 2)];
   device.send({ type: CON, code: CONTENT, messageId: 50, token, options }, STATION);
   device.send({ type: CON, code: CONTENT, messageId: 50, token, options }, STATION);
   device.send({ type: NON, code: CONTENT, messageId: 51, token, options: [uintOption(OBSERVE, 3)] }, STATION);
-  await net.settle();
+  await rig.net.settle();
   const cancelling = observation.cancel();
-  await net.settle();
+  await rig.net.settle();
   await answer();
   await cancelling;
   expect(steps).toEqual([
@@ -169,15 +144,15 @@ test('an observation from its registration to the answer of its cancellation', a
 });
 
 test('a listener that throws is logged and hurts nobody', async () => {
-  const done = endpoint.request(URI, {
+  const done = rig.endpoint.request(URI, {
     onWire: () => {
       throw new Error('screen');
     },
   });
-  await net.settle();
+  await rig.net.settle();
   await answer();
   expect((await done).code).toBe('2.05');
-  expect(problems.length).toBe(2);
+  expect(rig.problems.length).toBe(2);
 });
 
 test('nothing is looked at while nobody traces, and what is remembered of a long one is bounded', () => {

@@ -1,8 +1,8 @@
 /** One question to everybody on an interface (RFC 7252 §8), and what comes back from anywhere. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
-import { LayerRig, STATION } from '../../../test/support/coap-layer.ts';
-import { HandPeer, ipv4, option, textBytes } from '../../../test/support/coap-net.ts';
+import { LayerRig } from '../../../test/support/coap-layer.ts';
+import { STATION, HandPeer, ipv4, option, textBytes } from '../../../test/support/coap-net.ts';
 import type { PeerAddress } from '../address.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES } from '../codec/codes.ts';

@@ -3,8 +3,8 @@
  * state; an exchange with another peer goes on undisturbed.
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LayerRig, STATION } from '../../../test/support/coap-layer.ts';
-import { HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { LayerRig } from '../../../test/support/coap-layer.ts';
+import { STATION, HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
 import { decodeMessage, encodeMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, METHOD_CODES, NON, RST } from '../codec/codes.ts';
 import type { MessageType } from '../codec/codes.ts';

@@ -1,48 +1,29 @@
 /** Many requests and observations towards one server that is gone, was restarted, or is left: exact messages and times. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
-import { silentLog } from '../../base/log.ts';
-import { ManualClock } from '../../base/manual-clock.ts';
-import { HandPeer, MemoryDatagrams, MemoryNet, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { EndpointRig } from '../../../test/support/coap-endpoint.ts';
+import { STATION, textBytes } from '../../../test/support/coap-net.ts';
+import type { HandPeer } from '../../../test/support/coap-net.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, NON } from '../codec/codes.ts';
-import { CoapEndpoint } from '../endpoint.ts';
+import type { CoapEndpoint } from '../endpoint.ts';
 import { MAX_AGE, OBSERVE, URI_PATH, findOption, findUint, uintOption } from '../codec/options.ts';
 
-const STATION = ipv4(1);
 const AUTHORITY = 'coap://10.0.0.7:5683';
 
-let clock: ManualClock;
-let net: MemoryNet;
+let rig: EndpointRig;
 let device: HandPeer;
 let endpoint: CoapEndpoint;
 
 beforeEach(async () => {
-  clock = new ManualClock();
-  net = new MemoryNet();
-  device = new HandPeer(net, ipv4(7));
-  let counter = 0;
-  const bytes = (count: number) => {
-    counter++;
-    return Uint8Array.from({ length: count }, (_, i) => (counter >> (8 * i)) & 255);
-  };
-  const datagrams = new MemoryDatagrams(net, STATION);
-  endpoint = new CoapEndpoint({ clock, log: silentLog, datagrams, random: { bytes, fraction: () => 0 } });
-  await endpoint.start({ host: STATION.address, port: STATION.port });
+  rig = await new EndpointRig().start();
+  ({ device, endpoint } = rig);
 });
 afterEach(async () => {
-  await endpoint.stop();
-  await net.settle();
-  expect(clock.pendingTimers).toBe(0);
+  await rig.stop();
+  expect(rig.clock.pendingTimers).toBe(0);
   expect(endpoint.counters).toMatchObject({ observations: 0, exchanges: 0 });
 });
-
-async function pass(totalMs: number, stepMs = 100): Promise<void> {
-  for (let passed = 0; passed < totalMs; passed += stepMs) {
-    clock.advance(Math.min(stepMs, totalMs - passed));
-    await net.settle();
-  }
-}
 
 const pathOf = ({ options }: CoapMessage) => Buffer.from(findOption(options, URI_PATH) ?? []).toString();
 const observeOf = ({ options }: CoapMessage) => findUint(options, OBSERVE);
@@ -65,23 +46,23 @@ function serve(options: CoapMessage['options'] = []): void {
 
 test('200 observations of a server that is gone do not keep a request waiting for its turn for an hour', async () => {
   const observations = observeMany(200);
-  await net.settle();
+  await rig.net.settle();
   let failure = 'none yet';
   const message = endpoint.request(`${AUTHORITY}/asked`).catch((error: unknown) => (failure = codeOf(error)));
-  await net.settle();
+  await rig.net.settle();
   expect(endpoint.counters.exchanges).toBe(201);
   // 14 s are the patience of the registration under way, then it is the turn of the request with its own 62 s.
-  await pass(14_200);
+  await rig.pass(14_200);
   expect(observations.filter(({ state }) => state === 'retrying').length).toBe(200);
   expect(observations[199]!.problem).toMatch(/did not answer \(to the request before this one/);
   expect(pathOf(device.last())).toBe('asked');
-  await pass(62_200);
+  await rig.pass(62_200);
   await message;
   expect(failure).toBe('coap.timeout');
 
   // It comes back: everything is observed again within one longest back-off.
   serve();
-  await pass(75_000);
+  await rig.pass(75_000);
   expect(observations.filter(({ state }) => state === 'active').length).toBe(200);
 });
 
@@ -91,10 +72,10 @@ test('a server that answers slowly is no silent one: the line is kept', async ()
     endpoint.request(`${AUTHORITY}/${path}`).then(() => answers.push(path)),
   );
   for (let turn = 0; turn < 3; turn++) {
-    await pass(40_000); // four of its five transmissions were lost
+    await rig.pass(40_000); // four of its five transmissions were lost
     const { messageId, token } = device.last();
     device.send({ type: ACK, code: CONTENT, messageId, token }, STATION);
-    await net.settle();
+    await rig.net.settle();
   }
   await Promise.all(asked);
   expect(answers).toEqual(['a', 'b', 'c']);
@@ -103,13 +84,13 @@ test('a server that answers slowly is no silent one: the line is kept', async ()
 test('stopping tells the server of every observation, although another exchange holds its turn', async () => {
   serve();
   const observations = observeMany(3);
-  await net.settle();
+  await rig.net.settle();
   device.answer = undefined;
   void endpoint.request(`${AUTHORITY}/slow`).catch(() => undefined);
-  await net.settle();
+  await rig.net.settle();
   device.received.length = 0;
   await endpoint.stop();
-  await net.settle();
+  await rig.net.settle();
   expect(observations.map(({ state }) => state)).toEqual(['ended', 'ended', 'ended']);
   expect(device.received.map(({ message }) => [message.type, pathOf(message), observeOf(message)])).toEqual([
     [NON, 'r0', 1],
@@ -126,11 +107,11 @@ test('however long the Max-Age, it is registered anew after a day, and stays act
     {},
     { notification: () => undefined, state: ({ state }) => void states.push(state) },
   );
-  await net.settle();
+  await rig.net.settle();
   device.received.length = 0;
-  await pass(24 * 3_600_000 - 60_000, 60_000);
+  await rig.pass(24 * 3_600_000 - 60_000, 60_000);
   expect(device.received.length).toBe(0);
-  await pass(120_000, 60_000);
+  await rig.pass(120_000, 60_000);
   expect(device.received.map(({ message }) => observeOf(message))).toEqual([0]);
   expect(states).toEqual(['active']);
 });

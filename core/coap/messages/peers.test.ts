@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
-import { LayerRig, STATION } from '../../../test/support/coap-layer.ts';
-import { HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { LayerRig } from '../../../test/support/coap-layer.ts';
+import { STATION, HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
 import { encodeMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, NON, RST } from '../codec/codes.ts';
 import { Peer } from './peer.ts';

@@ -1,9 +1,9 @@
 /** Requests as a peer sees them answered: in the ACK, by a response of its own, not at all; exact messages and times. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
-import { LayerRig, STATION } from '../../../test/support/coap-layer.ts';
+import { LayerRig } from '../../../test/support/coap-layer.ts';
 import type { LayerRigOptions } from '../../../test/support/coap-layer.ts';
-import { HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
+import { STATION, HandPeer, ipv4, textBytes } from '../../../test/support/coap-net.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CON, CONTENT, NON, RST, TYPE_NAMES, codeText } from '../codec/codes.ts';
 
