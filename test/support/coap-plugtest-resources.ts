@@ -179,6 +179,7 @@ export class PlugtestResources {
         payload: there.payload,
         contentFormat: there.contentFormat,
         etag: etag(version),
+        ...(path === 'validate' ? { maxAgeSeconds: 30 } : {}),
       };
     }
     const failed = failedPrecondition(options, there === undefined ? null : etag(version));
