@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { messageOf } from '../../base/errors.ts';
+import { codeOf, messageOf } from '../../base/errors.ts';
 import { CHANGED, code } from '../codec/codes.ts';
 import type { ServedAnswer, ServedRequest } from '../server/resource.ts';
 import { badRequest, parametersOf, refused } from './answers.ts';
@@ -64,6 +64,8 @@ export class SimpleRegistration {
       if (asked === undefined) return { code: SERVICE_UNAVAILABLE, maxAgeSeconds: RETRY_S };
       text = await asked;
     } catch (error) {
+      // Nobody there: whoever may have forged this address gets no long answer sent to it, five times over.
+      if (codeOf(error) === 'coap.timeout') return { code: GATEWAY_TIMEOUT };
       return { code: GATEWAY_TIMEOUT, diagnostic: `your /.well-known/core: ${messageOf(error)}` };
     }
     const outcome = this.#directory.register(parameters, text, request);

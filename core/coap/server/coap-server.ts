@@ -131,6 +131,11 @@ export class CoapServer {
     };
   }
 
+  /** Whether anybody observes exactly this path. */
+  isObserved(path: string): boolean {
+    return this.#observers.has(path);
+  }
+
   /** The representation at this path changed, whatever the query: observers get a fresh answer of `handle`. */
   changed(path: string): void {
     this.#observers.changed(path);

@@ -80,6 +80,11 @@ export class Observers {
     return observer;
   }
 
+  /** Whether anybody observes exactly this path. */
+  has(path: string): boolean {
+    return this.#byPath.has(path);
+  }
+
   /** Deregistration by Observe 1 (§3.6, §4.1). */
   remove(peerKey: string, token: Uint8Array): void {
     this.#byKey.get(observerKey(peerKey, token))?.end();

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { CoapServer } from '../../coap/server/coap-server.ts';
+import { pathKey } from '../../coap/server/routes.ts';
 import type { DevicesDelta, DevicesSnapshot } from '../../contract/devices.ts';
 import type { DeviceFeed } from '../../devices/feed.ts';
 import type { DeviceRegistry } from '../../devices/registry.ts';
@@ -15,7 +16,7 @@ const MAX_TOPICS = 1_000;
  */
 export class ServerChanges {
   readonly #parts: {
-    server: Pick<CoapServer, 'changed' | 'observers'>;
+    server: Pick<CoapServer, 'changed' | 'isObserved' | 'observers'>;
     registry: DeviceRegistry;
     broker: Pick<Broker, 'subscribe'>;
     clock: Clock;
@@ -26,7 +27,7 @@ export class ServerChanges {
   readonly #topics = new Map<string, () => void>();
 
   constructor(parts: {
-    server: Pick<CoapServer, 'changed' | 'observers'>;
+    server: Pick<CoapServer, 'changed' | 'isObserved' | 'observers'>;
     registry: DeviceRegistry;
     broker: Pick<Broker, 'subscribe'>;
     clock: Clock;
@@ -42,24 +43,26 @@ export class ServerChanges {
     this.#timer = this.#parts.clock.after(LOOK_MS, () => this.#look());
   }
 
-  /** Somebody is about to observe this topic. */
-  follow(topic: string): void {
+  /** Somebody is about to observe this topic. False where it cannot be followed, as too many are already. */
+  follow(topic: string): boolean {
     this.observed();
     const known = this.#topics.get(topic);
     if (known !== undefined) {
       this.#topics.delete(topic);
       this.#topics.set(topic, known);
-      return;
+      return true;
     }
-    // No filter names such a topic alone; publishing to it is not possible either.
-    if (/[+#]/.test(topic)) return;
-    if (this.#topics.size >= MAX_TOPICS) this.#dropOldestTopic();
+    // No filter names such a topic alone, and `$share/` would take messages away from a group of subscribers.
+    if (/[+#]/.test(topic) || topic.startsWith('$share/')) return false;
+    if (this.#topics.size >= MAX_TOPICS && !this.#dropUnobserved()) return false;
     const { broker, server } = this.#parts;
     const filter = { filter: topic, clientId: 'coap-server' };
+    const path = pathOf(topic);
     this.#topics.set(
       topic,
-      broker.subscribe(filter, () => server.changed(`topics/${topic}`)),
+      broker.subscribe(filter, () => server.changed(path)),
     );
+    return true;
   }
 
   stop(): void {
@@ -98,14 +101,23 @@ export class ServerChanges {
     const { server, registry } = this.#parts;
     server.changed(`readings/${id}`);
     const series = registry.seriesInfo(id);
-    if (series !== undefined) server.changed(`readings/${registry.keyOf(series.deviceId)}/${series.name}`);
+    if (series === undefined) return;
+    const name = `${registry.keyOf(series.deviceId)}/${series.name}`;
+    server.changed(pathKey(['readings', ...name.split('/')]));
   }
 
-  #dropOldestTopic(): void {
+  /** Ends following the first topic that nobody observes any more; false when all are observed. */
+  #dropUnobserved(): boolean {
     for (const [topic, unsubscribe] of this.#topics) {
+      if (this.#parts.server.isObserved(pathOf(topic))) continue;
       unsubscribe();
       this.#topics.delete(topic);
-      return;
+      return true;
     }
+    return false;
   }
+}
+
+function pathOf(topic: string): string {
+  return pathKey(['topics', ...topic.split('/')]);
 }

@@ -111,7 +111,7 @@ function topicsWith(change: Partial<KnownTopics> = {}): { published: unknown[]; 
       published.push(message);
       return Promise.resolve();
     },
-    follow: () => undefined,
+    follow: () => true,
     ...change,
   };
   return { published, topics };

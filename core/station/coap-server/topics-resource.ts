@@ -14,8 +14,11 @@ export interface KnownTopics {
   may(action: 'publish' | 'subscribe', topic: string): boolean;
   /** Resolves when the message is as safe as an acknowledged one. @throws CodedError `mqtt.*`, `broker.not_taken` */
   publish(message: { topic: string; payload: Uint8Array; retain: boolean }): Promise<void>;
-  /** Somebody observes this topic: its messages are to be told as changes from now on. */
-  follow(topic: string): void;
+  /**
+   * Somebody observes this topic: its messages are to be told as changes from now on. False where they cannot be, as too
+   * many topics are observed already.
+   */
+  follow(topic: string): boolean;
 }
 
 /**
@@ -54,7 +57,9 @@ function read(topics: KnownTopics, topic: string, request: ServedRequest): Serve
       diagnostic: `Of the last message, ${payloadBytes} bytes, only the beginning is kept.`,
     };
   }
-  if (request.observe) topics.follow(topic);
+  if (request.observe && !topics.follow(topic)) {
+    return { code: UNAVAILABLE, maxAgeSeconds: 60, diagnostic: 'This topic cannot be observed now.' };
+  }
   return { code: CONTENT, contentFormat: OCTETS, payload };
 }
 
