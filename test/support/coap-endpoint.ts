@@ -1,6 +1,10 @@
 /** A whole endpoint on a network in memory, with a device whose every message is the test's: exact bytes and times. */
+import { codeOf } from '../../core/base/errors.ts';
 import type { Log } from '../../core/base/log.ts';
 import { ManualClock } from '../../core/base/manual-clock.ts';
+import type { RequestOptions } from '../../core/coap/client/request-options.ts';
+import type { CoapResponse } from '../../core/coap/client/response.ts';
+import { TYPE_NAMES, codeText } from '../../core/coap/codec/codes.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import type { CoapEndpointOptions } from '../../core/coap/endpoint.ts';
 import type { CoapRandom } from '../../core/coap/random.ts';
@@ -19,6 +23,11 @@ export function countingRandom(fraction = 0): CoapRandom {
     },
     fraction: () => fraction,
   };
+}
+
+export interface Outcome {
+  response?: CoapResponse;
+  error?: string;
 }
 
 export class EndpointRig {
@@ -40,6 +49,24 @@ export class EndpointRig {
   async start(): Promise<this> {
     await this.endpoint.start({ host: STATION.address, port: STATION.port });
     return this;
+  }
+
+  /** A request whose end can be looked at while it runs. */
+  ask(uri = URI, options: RequestOptions = {}): Outcome {
+    const outcome: Outcome = {};
+    void this.endpoint.request(uri, options).then(
+      (response) => (outcome.response = response),
+      (error: unknown) => (outcome.error = codeOf(error)),
+    );
+    return outcome;
+  }
+
+  /** What the device has received: `CON 0.01, ACK 0.00`. */
+  seen(): string {
+    const texts = this.device.received.map(
+      ({ message }) => `${TYPE_NAMES[message.type]} ${codeText(message.code)}`,
+    );
+    return texts.join(', ');
   }
 
   /** Moves time in steps small enough that what is sent on the way arrives on the way. */

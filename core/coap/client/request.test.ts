@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { codeOf } from '../../base/errors.ts';
 import { HandConnector } from '../../../test/support/coap-carrier.ts';
 import { EndpointRig, URI } from '../../../test/support/coap-endpoint.ts';
+import type { Outcome } from '../../../test/support/coap-endpoint.ts';
 import { STATION, HandPeer, ipv4, option, textBytes } from '../../../test/support/coap-net.ts';
 import { encodeBlock } from '../codec/block.ts';
 import type { CoapMessage } from '../codec/codec.ts';
@@ -29,7 +30,6 @@ import {
 } from '../codec/options.ts';
 import type { CoapEndpointOptions } from '../endpoint.ts';
 import type { RequestOptions } from './request-options.ts';
-import type { CoapResponse } from './response.ts';
 
 let rig: EndpointRig;
 let device: HandPeer;
@@ -50,13 +50,8 @@ afterEach(async () => {
   expect(rig.endpoint.counters.exchanges).toBe(0);
 });
 
-/** A request whose end can be looked at while it runs. */
-async function ask(options: RequestOptions = {}, uri = URI) {
-  const outcome: { response?: CoapResponse; error?: string } = {};
-  void rig.endpoint.request(uri, options).then(
-    (response) => (outcome.response = response),
-    (error: unknown) => (outcome.error = codeOf(error)),
-  );
+async function ask(options: RequestOptions = {}, uri = URI): Promise<Outcome> {
+  const outcome = rig.ask(uri, options);
   await rig.net.settle();
   return outcome;
 }
