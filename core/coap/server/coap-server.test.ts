@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { textBytes } from '../../../test/support/coap-net.ts';
 import { CHANGED, CONTENT, code } from '../codec/codes.ts';
 import {
   ACCEPT,
@@ -6,8 +7,6 @@ import {
   ECHO,
   ETAG,
   HOP_LIMIT,
-  IF_MATCH,
-  IF_NONE_MATCH,
   NO_RESPONSE,
   PROXY_SCHEME,
   PROXY_URI,
@@ -17,24 +16,17 @@ import {
   textOption,
   uintOption,
 } from '../codec/options.ts';
-import { ServerBench, answerText } from './incoming-for-tests.ts';
-import { failedPrecondition } from './precondition.ts';
-import type { Resource, ServedRequest } from './resource.ts';
+import { ServerBench, textResource } from './incoming-for-tests.ts';
+import type { ServedRequest } from './resource.ts';
 import { pathKey } from './routes.ts';
-
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-function text(answer: string, more: Partial<Resource> = {}): Resource {
-  return { methods: ['GET'], handle: () => ({ code: CONTENT, payload: utf8(answer) }), ...more };
-}
 
 describe('paths', () => {
   it('are answered by the exact resource, else by the longest subtree, else 4.04', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'), { subtree: true });
-    bench.server.add('a/b', text('a/b'), { subtree: true });
-    bench.server.add('a/b/c', text('a/b/c'));
-    bench.server.add('leaf', text('leaf'));
+    bench.server.add('a', textResource('a'), { subtree: true });
+    bench.server.add('a/b', textResource('a/b'), { subtree: true });
+    bench.server.add('a/b/c', textResource('a/b/c'));
+    bench.server.add('leaf', textResource('leaf'));
     expect(bench.say('GET', { path: 'a' })).toBe('2.05 "a"');
     expect(bench.say('GET', { path: 'a/x' })).toBe('2.05 "a"');
     expect(bench.say('GET', { path: 'a/b/x/y' })).toBe('2.05 "a/b"');
@@ -48,21 +40,21 @@ describe('paths', () => {
 
   it('may be removed again, and taken only once', () => {
     const bench = new ServerBench();
-    const remove = bench.server.add('', text('root'), { subtree: true });
-    expect(() => bench.server.add('', text('another'))).toThrow(/taken/);
+    const remove = bench.server.add('', textResource('root'), { subtree: true });
+    expect(() => bench.server.add('', textResource('another'))).toThrow(/taken/);
     expect(bench.say('GET')).toBe('2.05 "root"');
     expect(bench.say('GET', { path: 'x/y' })).toBe('2.05 "root"');
     remove();
     expect(bench.say('GET')).toBe('4.04');
-    bench.server.add('', text('again'));
+    bench.server.add('', textResource('again'));
     remove();
     expect(bench.say('GET')).toBe('2.05 "again"');
   });
 
   it('tell a slash inside a segment from one between two', () => {
     const bench = new ServerBench();
-    bench.server.add('a/b', text('two'));
-    bench.server.add(pathKey(['a/b']), text('one'));
+    bench.server.add('a/b', textResource('two'));
+    bench.server.add(pathKey(['a/b']), textResource('one'));
     const one = [textOption(URI_PATH, 'a/b')];
     expect(bench.say('GET', { more: one })).toBe('2.05 "one"');
     expect(bench.say('GET', { path: 'a/b' })).toBe('2.05 "two"');
@@ -71,7 +63,7 @@ describe('paths', () => {
 
   it('refuse dot segments and what is no UTF-8 with 4.02', () => {
     const bench = new ServerBench();
-    bench.server.add('', text('root'), { subtree: true });
+    bench.server.add('', textResource('root'), { subtree: true });
     expect(bench.say('GET', { path: '..' })).toMatch(/^4\.02 /);
     expect(bench.say('GET', { path: 'a/.' })).toMatch(/^4\.02 /);
     expect(bench.say('GET', { more: [{ number: URI_PATH, value: Uint8Array.of(0xc3) }] })).toMatch(/^4\.02 /);
@@ -114,14 +106,14 @@ describe('a request', () => {
 
   it('with a method that the resource has not, or nobody knows, gets 4.05', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     expect(bench.say('POST', { path: 'a' })).toBe('4.05');
     expect(bench.say(31, { path: 'a' })).toBe('4.05');
   });
 
   it('with a critical option that is not understood gets 4.02, or RST for a NON', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     const more = [{ number: 9, value: Uint8Array.of(1) }];
     expect(bench.say('GET', { path: 'a', more })).toBe('4.02 "Option 9 cannot be used here"');
     expect(bench.say('GET', { path: 'a', more, confirmable: false })).toBe('reset');
@@ -132,7 +124,7 @@ describe('a request', () => {
 
   it('for another host or port, with a hop limit or unknown elective options is served', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     const more = [
       textOption(URI_HOST, 'other.example'),
       uintOption(URI_PORT, 9),
@@ -152,7 +144,7 @@ describe('a request', () => {
     const bench = new ServerBench({
       allow: ({ method }) => (method === 'GET' ? undefined : { code: code(4, 3), diagnostic: 'read only' }),
     });
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     expect(bench.say('GET', { path: 'a' })).toBe('2.05 "a"');
     expect(bench.say('PUT', { path: 'a' })).toBe('4.03 "read only"');
     expect(bench.say('PUT', { path: 'nowhere' })).toBe('4.03 "read only"');
@@ -161,7 +153,7 @@ describe('a request', () => {
 
   it('gets 5.03 from a server that was stopped', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     bench.server.stop();
     bench.server.stop();
     expect(bench.say('GET', { path: 'a' })).toBe('5.03');
@@ -180,7 +172,7 @@ describe('an answer', () => {
         maxAgeSeconds: 5,
         etag: Uint8Array.of(1, 2),
         options: [textOption(20, 'q')],
-        payload: utf8('{}'),
+        payload: textBytes('{}'),
       }),
     });
     expect(bench.say('GET', { path: 'a' })).toBe(
@@ -193,7 +185,9 @@ describe('an answer', () => {
     const etag = Uint8Array.of(1, 2);
     bench.server.add(
       'a',
-      text('x', { handle: () => ({ code: CONTENT, etag, maxAgeSeconds: 9, payload: utf8('x') }) }),
+      textResource('x', {
+        handle: () => ({ code: CONTENT, etag, maxAgeSeconds: 9, payload: textBytes('x') }),
+      }),
     );
     const has = (...value: number[]) => ({ number: ETAG, value: Uint8Array.from(value) });
     expect(bench.say('GET', { path: 'a', more: [has(9), has(1, 2)] })).toBe('2.03 ETag=0102 Max-Age=9');
@@ -202,7 +196,7 @@ describe('an answer', () => {
 
   it('is left out where No-Response says so (RFC 7967)', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a'));
+    bench.server.add('a', textResource('a'));
     const quiet = (mask: number) => ({ more: [uintOption(NO_RESPONSE, mask)] });
     expect(bench.say('GET', { path: 'a', ...quiet(2) })).toBe('silence');
     expect(bench.say('GET', { path: 'a', ...quiet(0) })).toBe('2.05 "a"');
@@ -216,8 +210,8 @@ describe('an answer', () => {
 
   it('to a group is only one that is of use (RFC 7252 §8.2)', () => {
     const bench = new ServerBench();
-    bench.server.add('a', text('a', { methods: ['GET', 'PUT'] }));
-    bench.server.add('empty', text(''));
+    bench.server.add('a', textResource('a', { methods: ['GET', 'PUT'] }));
+    bench.server.add('empty', textResource(''));
     const group = { multicast: true, confirmable: false };
     expect(bench.say('GET', { path: 'a', ...group })).toBe('2.05 "a"');
     expect(bench.say('GET', { path: 'empty', ...group })).toBe('silence');
@@ -230,14 +224,19 @@ describe('an answer', () => {
 
   it('with an error has a short diagnostic, or a payload that fits', () => {
     const bench = new ServerBench();
-    bench.server.add('long', text('', { handle: () => ({ code: code(4, 0), diagnostic: 'ä'.repeat(500) }) }));
+    bench.server.add(
+      'long',
+      textResource('', { handle: () => ({ code: code(4, 0), diagnostic: 'ä'.repeat(500) }) }),
+    );
     bench.server.add(
       'huge',
-      text('', { handle: () => ({ code: code(4, 0), payload: new Uint8Array(5_000) }) }),
+      textResource('', { handle: () => ({ code: code(4, 0), payload: new Uint8Array(5_000) }) }),
     );
     bench.server.add(
       'own',
-      text('', { handle: () => ({ code: code(4, 22), contentFormat: 50, payload: utf8('{}') }) }),
+      textResource('', {
+        handle: () => ({ code: code(4, 22), contentFormat: 50, payload: textBytes('{}') }),
+      }),
     );
     expect(bench.say('GET', { path: 'long' })).toBe('4.00 240 bytes');
     expect(bench.say('GET', { path: 'huge' })).toBe('4.00');
@@ -245,169 +244,9 @@ describe('an answer', () => {
   });
 });
 
-describe('a resource that fails', () => {
-  it('is 5.00 without details', async () => {
-    const bench = new ServerBench();
-    bench.server.add(
-      'throws',
-      text('', {
-        handle: () => {
-          throw new Error('secret');
-        },
-      }),
-    );
-    bench.server.add('rejects', text('', { handle: () => Promise.reject(new Error('secret')) }));
-    bench.server.add('nonsense', text('', { handle: () => ({ code: 1 }) }));
-    expect(bench.say('GET', { path: 'throws' })).toBe('5.00');
-    const rejected = bench.ask('GET', { path: 'rejects' });
-    await bench.settle();
-    expect(answerText(rejected)).toBe('5.00');
-    expect(bench.say('GET', { path: 'nonsense' })).toBe('5.00');
-    bench.server.add('nothing', text('', { handle: () => undefined as never }));
-    bench.server.add('later', text('', { handle: () => Promise.resolve(null as never) }));
-    expect(bench.say('GET', { path: 'nothing' })).toBe('5.00');
-    const later = bench.ask('GET', { path: 'later' });
-    await bench.settle();
-    expect(answerText(later)).toBe('5.00');
-    expect(bench.server.counters.handlerErrors).toBe(5);
-    expect(bench.logged).toHaveLength(5);
-  });
-
-  it('is 5.03 when it takes too long, and hears that nobody waits', async () => {
-    const bench = new ServerBench({ limits: { handlerMs: 1_000 } });
-    let signal: AbortSignal | undefined;
-    let settle = (): void => {};
-    bench.server.add(
-      'slow',
-      text('', {
-        handle: (request) => {
-          signal = request.signal;
-          return new Promise((resolve) => (settle = () => resolve({ code: CONTENT })));
-        },
-      }),
-    );
-    const slow = bench.ask('GET', { path: 'slow' });
-    bench.clock.advance(999);
-    expect([slow.answers.length, signal!.aborted]).toEqual([0, false]);
-    bench.clock.advance(200);
-    expect([answerText(slow), signal!.aborted]).toEqual(['5.03 Max-Age=5', true]);
-    settle();
-    await bench.settle();
-    expect(slow.answers).toHaveLength(1);
-    expect(bench.server.holdings.underWay).toBe(0);
-    expect(bench.server.counters.handlerTimeouts).toBe(1);
-  });
-
-  it('keeps only so many requests waiting, per peer and in all', () => {
-    const bench = new ServerBench({ limits: { underWay: 3, underWayPerPeer: 2 } });
-    bench.server.add('slow', text('', { handle: () => new Promise(() => {}) }));
-    bench.server.add('quick', text('quick'));
-    const from = (port: number) => ({
-      path: 'slow',
-      from: { address: '127.0.0.1', port, family: 4 as const },
-    });
-    expect([1, 1, 1, 2, 3].map((port) => bench.say('GET', from(port)))).toEqual([
-      '0 answers',
-      '0 answers',
-      '5.03 Max-Age=5',
-      '0 answers',
-      '5.03 Max-Age=5',
-    ]);
-    expect(bench.server.counters.overloaded).toBe(2);
-    bench.server.stop();
-    expect(bench.clock.pendingTimers).toBe(0);
-  });
-});
-
-describe('conditions', () => {
-  it('are the business of resources that know them; others refuse them', () => {
-    const bench = new ServerBench();
-    bench.server.add('plain', text('', { methods: ['PUT', 'GET'], handle: () => ({ code: CHANGED }) }));
-    bench.server.add(
-      'careful',
-      text('', {
-        methods: ['PUT'],
-        preconditions: true,
-        handle: ({ options }) => failedPrecondition(options, Uint8Array.of(1)) ?? { code: CHANGED },
-      }),
-    );
-    const none = [{ number: IF_NONE_MATCH, value: new Uint8Array(0) }];
-    expect(bench.say('PUT', { path: 'plain', more: none })).toMatch(/^4\.02/);
-    expect(bench.say('PUT', { path: 'plain', more: none, confirmable: false })).toBe('reset');
-    expect(bench.say('PUT', { path: 'careful', more: none })).toMatch(/^4\.12/);
-    expect(bench.say('PUT', { path: 'careful' })).toBe('2.04');
-  });
-
-  it('follow RFC 7252 §5.10.8', () => {
-    const etag = Uint8Array.of(1);
-    const match = (...value: number[]) => ({ number: IF_MATCH, value: Uint8Array.from(value) });
-    const none = { number: IF_NONE_MATCH, value: new Uint8Array(0) };
-    const fails = (options: { number: number; value: Uint8Array }[], current: Uint8Array | true | null) =>
-      failedPrecondition(options, current) !== undefined;
-    expect(fails([], null)).toBe(false);
-    expect(fails([match(1)], etag)).toBe(false);
-    expect(fails([match(2), match(1)], etag)).toBe(false);
-    expect(fails([match(2)], etag)).toBe(true);
-    expect(fails([match(1)], null)).toBe(true);
-    expect(fails([match()], etag)).toBe(false);
-    expect(fails([match()], true)).toBe(false);
-    expect(fails([match()], null)).toBe(true);
-    expect(fails([none], null)).toBe(false);
-    expect(fails([none], true)).toBe(true);
-  });
-});
-
-describe('/.well-known/core', () => {
-  const bench = new ServerBench();
-  bench.server.add('t', {
-    ...text('21'),
-    links: () => [
-      {
-        target: '/t',
-        attributes: [
-          ['rt', 'temperature'],
-          ['obs', ''],
-        ],
-      },
-    ],
-  });
-  bench.server.add('h', { ...text('40'), links: () => [{ target: '/h', attributes: [['rt', 'humidity']] }] });
-  bench.server.add('hidden', text(''));
-  const ask = (asking = {}) => bench.say('GET', { path: '.well-known/core', ...asking });
-
-  it('lists what has links, filtered by the query', () => {
-    const { answers } = bench.ask('GET', { path: '.well-known/core' });
-    const all = new TextDecoder().decode(answers[0]!.payload);
-    expect(all).toBe('</t>;rt="temperature";obs,</h>;rt="humidity"');
-    expect(ask({ query: ['rt=hum*'] })).toBe(
-      '2.05 Content-Format=40 (application/link-format) "</h>;rt=\\"humidity\\""',
-    );
-    expect(ask({ query: ['rt=none'] })).toBe('2.05 Content-Format=40 (application/link-format)');
-  });
-
-  it('answers a group only when something matches (RFC 6690 §4.1)', () => {
-    const group = { multicast: true, confirmable: false };
-    expect(ask({ query: ['rt=none'], ...group })).toBe('silence');
-    expect(ask({ query: ['rt=humidity'], ...group })).toMatch(/^2\.05/);
-  });
-
-  it('is a link list and can only be read', () => {
-    expect(ask({ more: [uintOption(ACCEPT, 40)] })).toMatch(/^2\.05/);
-    expect(ask({ more: [uintOption(ACCEPT, 50)] })).toBe('4.06');
-    expect(bench.say('PUT', { path: '.well-known/core' })).toBe('4.05');
-  });
-
-  it('lists no more than the limit', () => {
-    const small = new ServerBench({ limits: { links: 2 } });
-    const links = () => Array.from({ length: 5 }, (_, i) => ({ target: `/${i}`, attributes: [] }));
-    small.server.add('many', { ...text(''), links });
-    expect(small.say('GET', { path: '.well-known/core' })).toMatch(/ "<\/0>,<\/1>"$/);
-  });
-});
-
 it('an Echo that is not ours is not minded', () => {
   const bench = new ServerBench();
-  bench.server.add('a', text('a'));
+  bench.server.add('a', textResource('a'));
   expect(bench.say('GET', { path: 'a', more: [{ number: ECHO, value: new Uint8Array(12) }] })).toBe(
     '2.05 "a"',
   );

@@ -5,7 +5,7 @@ import { silentLog } from '../../base/log.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import type { PeerAddress } from '../address.ts';
 import type { Carrier, CoapTransport, Outgoing, Sending, SendingWatcher } from '../carrier.ts';
-import { METHOD_CODES, codeText } from '../codec/codes.ts';
+import { CONTENT, METHOD_CODES, codeText } from '../codec/codes.ts';
 import type { Method } from '../codec/codes.ts';
 import { OBSERVE, URI_PATH, URI_QUERY, findOption, textOption, uintOption } from '../codec/options.ts';
 import { viewOptions } from '../codec/option-view.ts';
@@ -16,6 +16,7 @@ import { tokenKey } from '../messages/peer.ts';
 import type { TokenOwner } from '../messages/peer.ts';
 import { CoapServer } from './coap-server.ts';
 import type { ServerParts } from './coap-server.ts';
+import type { Resource } from './resource.ts';
 import type { IncomingRequest, ServerAnswer } from './types.ts';
 
 export interface Sent {
@@ -185,6 +186,12 @@ export class ServerBench {
   async settle(): Promise<void> {
     for (let i = 0; i < 10; i++) await Promise.resolve();
   }
+}
+
+/** Answers everything it is asked with that. */
+export function textResource(answer: string, more: Partial<Resource> = {}): Resource {
+  const payload = new TextEncoder().encode(answer);
+  return { methods: ['GET'], handle: () => ({ code: CONTENT, payload }), ...more };
 }
 
 export function answerText({ answers }: Exchange): string {
