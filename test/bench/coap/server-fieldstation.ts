@@ -7,13 +7,12 @@ import { secureRandom } from '../../../core/coap/random.ts';
 import { CoapServer } from '../../../core/coap/server/coap-server.ts';
 import { PAYLOAD } from './lean.ts';
 
-let server: CoapServer | undefined;
-const endpoint = new CoapEndpoint({
+const endpoint: CoapEndpoint = new CoapEndpoint({
   clock: systemClock,
   log: silentLog,
-  serve: (request) => server!.sink(request),
+  serve: (request) => server.sink(request),
 });
-server = new CoapServer({
+const server: CoapServer = new CoapServer({
   clock: systemClock,
   wheel: endpoint.wheel,
   log: silentLog,

@@ -8,7 +8,7 @@ import { systemClock } from '../../../core/base/clock.ts';
 import { silentLog } from '../../../core/base/log.ts';
 import { CoapEndpoint } from '../../../core/coap/endpoint.ts';
 
-export const BODY = Buffer.alloc(1024 * 1024, (index: number) => index) as Buffer;
+export const BODY = Buffer.alloc(1024 * 1024);
 for (let at = 0; at < BODY.length; at++) BODY[at] = (at * 31 + (at >> 10)) & 0xff;
 
 export interface Transferred {
