@@ -31,14 +31,20 @@ export function datagram({ type, code, messageId, token, rest }: Octets): Buffer
   return Buffer.from(`${first}${code}${messageId}${bare}${rest}`.replaceAll(' ', ''), 'hex');
 }
 
-/** One message of RFC 8323 §3.2 with fewer than 269 bytes behind the token. */
+/** One message of RFC 8323 §3.2 with fewer than 65,805 bytes behind the token. */
 export function frame({ code, token = '', rest = '' }: Pick<Octets, 'code'> & Partial<Octets>): Buffer {
   const [bareToken, bareRest] = [token.replaceAll(' ', ''), rest.replaceAll(' ', '')];
   const length = bareRest.length / 2;
-  const nibble = length < 13 ? length : 13;
-  const extended = length < 13 ? '' : (length - 13).toString(16).padStart(2, '0');
-  const first = ((nibble << 4) | (bareToken.length / 2)).toString(16).padStart(2, '0');
-  return Buffer.from(`${first}${extended}${code}${bareToken}${bareRest}`, 'hex');
+  const nibble = length < 13 ? length : length < 269 ? 13 : 14;
+  const extended = nibble < 13 ? '' : hexUint(length - (nibble === 13 ? 13 : 269), nibble === 13 ? 1 : 2);
+  return Buffer.from(
+    `${hexUint((nibble << 4) | (bareToken.length / 2), 1)}${extended}${code}${bareToken}${bareRest}`,
+    'hex',
+  );
+}
+
+function hexUint(value: number, bytes: number): string {
+  return value.toString(16).padStart(2 * bytes, '0');
 }
 
 function readDatagram(bytes: Buffer): Octets {
@@ -54,12 +60,16 @@ function readDatagram(bytes: Buffer): Octets {
 
 /** The first message in a stream and how long it is; undefined while it is not whole. */
 function readFrame(bytes: Buffer): { message: Octets; size: number } | undefined {
-  if (bytes.length < 2) return undefined;
+  if (bytes.length < 4) {
+    if (bytes.length < 2 || bytes[0]! >> 4 > 12) return undefined;
+  }
   const nibble = bytes[0]! >> 4;
-  if (nibble > 13) throw new Error('a frame of more than 268 bytes');
-  const head = nibble === 13 ? 3 : 2;
+  if (nibble === 15) throw new Error('a frame of more than 65,804 bytes');
+  const extended = nibble < 13 ? 0 : nibble - 12;
+  const length = [nibble, 13 + bytes[1]!, 269 + (bytes.length < 3 ? 0 : bytes.readUInt16BE(1))][extended]!;
+  const head = 2 + extended;
   const tokenBytes = bytes[0]! & 15;
-  const size = head + tokenBytes + (nibble === 13 ? 13 + bytes[1]! : nibble);
+  const size = head + tokenBytes + length;
   if (bytes.length < size) return undefined;
   const code = bytes.toString('hex', head - 1, head);
   const token = bytes.toString('hex', head, head + tokenBytes);
@@ -79,10 +89,13 @@ function eachFrame(bytes: Buffer, take: (message: Octets) => void): Buffer {
 
 /** A server over UDP or TCP; it answers pings by itself. */
 export class ByteServer {
-  /** What came in, signals left out. */
+  /** What came in, signals too. */
+  readonly received: Octets[] = [];
   readonly requests: Octets[] = [];
-  /** Signalling messages that came in: CSM, Ping and the like. */
+  /** CSM, Ping and the like. */
   readonly signals: Octets[] = [];
+  /** Over TCP: how many have been opened. */
+  connections = 0;
   readonly base: string;
   readonly #close: () => Promise<void>;
 
@@ -93,13 +106,14 @@ export class ByteServer {
 
   /**
    * `answer` gives code and rest, which go out with the request's token: in an ACK to a CON, else as a NON. An array is
-   * several messages.
+   * several messages. Over TCP it says `csm` first: the options of it.
    */
   static async start(
     transport: 'udp' | 'tcp',
     answer: (request: Octets, nth: number) => Answer | Answer[] | undefined,
+    csm = '',
   ): Promise<ByteServer> {
-    return transport === 'udp' ? ByteServer.#overUdp(answer) : ByteServer.#overTcp(answer);
+    return transport === 'udp' ? ByteServer.#overUdp(answer) : ByteServer.#overTcp(answer, csm);
   }
 
   static async #overUdp(answer: (request: Octets, nth: number) => Answer | Answer[] | undefined) {
@@ -107,6 +121,7 @@ export class ByteServer {
     let lastId = 0x7000;
     socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
       const request = readDatagram(bytes);
+      server.received.push(request);
       const nth = server.requests.push(request) - 1;
       for (const one of [answer(request, nth) ?? []].flat()) {
         const head =
@@ -124,16 +139,21 @@ export class ByteServer {
     return server;
   }
 
-  static async #overTcp(answer: (request: Octets, nth: number) => Answer | Answer[] | undefined) {
+  static async #overTcp(
+    answer: (request: Octets, nth: number) => Answer | Answer[] | undefined,
+    csm: string,
+  ) {
     const sockets = new Set<Socket>();
     const listener: Server = createServer((socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
       socket.on('error', () => undefined);
-      socket.write(frame({ code: CSM_CODE }));
+      server.connections++;
+      socket.write(frame({ code: CSM_CODE, rest: csm }));
       let left: Buffer = Buffer.alloc(0);
       socket.on('data', (part: Buffer) => {
         left = eachFrame(Buffer.concat([left, part]), (message) => {
+          server.received.push(message);
           if (message.code.startsWith('e')) {
             server.signals.push(message);
             if (message.code === PING_CODE) socket.write(frame({ code: PONG_CODE, token: message.token }));
@@ -160,7 +180,7 @@ export class ByteServer {
   }
 }
 
-/** A client, over UDP or TCP; over TCP it has said its CSM. */
+/** A client, over UDP or TCP. */
 export class ByteClient {
   /** Everything that came, signals of TCP too. */
   readonly received: Octets[] = [];
@@ -177,7 +197,8 @@ export class ByteClient {
     this.#close = close;
   }
 
-  static async connect(transport: 'udp' | 'tcp', port: number): Promise<ByteClient> {
+  /** Over TCP it says a CSM with those options first, unless `csm` is null. */
+  static async connect(transport: 'udp' | 'tcp', port: number, csm: string | null = ''): Promise<ByteClient> {
     if (transport === 'udp') {
       const socket: UdpSocket = createSocket('udp4');
       await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve));
@@ -212,7 +233,7 @@ export class ByteClient {
       client.#ended = true;
       client.#wake();
     });
-    client.send({ code: CSM_CODE });
+    if (csm !== null) client.send({ code: CSM_CODE, rest: csm });
     return client;
   }
 

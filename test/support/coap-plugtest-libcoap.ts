@@ -54,6 +54,13 @@ const MOVED = /^.{15,}? (UDP|TCP|TLS) : (sent|received) (\d+) bytes$/;
 const SHOWN = /^v:1 t:(\w+) c:(\S+) i:([0-9a-f]{4}) \{([0-9a-f]*)\} \[ ?(.*?) ?\](?: :: ([\s\S]*))?$/;
 /** What comes before a message that stays here. */
 const UNSENT = /PDU presented by app|response dropped/;
+
+/** It is shown before it is sent, or once more when all blocks of its body are there. */
+function staysHere(shown: RegExpExecArray, lineBefore: string): boolean {
+  const earlier = SHOWN.exec(lineBefore);
+  return UNSENT.test(lineBefore) || (earlier?.[2] === shown[2] && earlier?.[4] === shown[4]);
+}
+
 const SIGNALS = new Set(['CSM', 'PING', 'PONG', 'RELEASE', 'ABORT', '7.01', '7.02', '7.03', '7.04', '7.05']);
 
 export function isSignal({ code }: Pdu): boolean {
@@ -83,7 +90,7 @@ export function parsePdus(printed: string): Pdu[] {
         bytes: Number(bytes),
       };
     } else {
-      if (shown !== null && moved === undefined && sentUnsaid && !UNSENT.test(before)) {
+      if (shown !== null && moved === undefined && sentUnsaid && !staysHere(shown, before)) {
         moved = { transport: 'tls', way: 'sent', bytes: 0 };
       }
       if (shown !== null && moved !== undefined) pdus.push(pduOf(moved, shown));
@@ -214,7 +221,11 @@ export class LibcoapServer {
 
   /** Listens when it resolves. */
   static async start(way: Way, ...args: string[]): Promise<LibcoapServer> {
-    const port = await freePorts();
+    return LibcoapServer.startAt(await freePorts(), way, ...args);
+  }
+
+  /** At a port where one was before. */
+  static async startAt(port: number, way: Way, ...args: string[]): Promise<LibcoapServer> {
     const name = `coap-server-${backEndOf(way)}`;
     const child = startLibcoap(name, ['-A', '127.0.0.1', '-p', String(port), '-v', '7', ...args]);
     const server = new LibcoapServer(way, port, child);
@@ -272,6 +283,11 @@ export class LibcoapServer {
 
   async stop(): Promise<void> {
     await stopChild(this.#child);
+  }
+
+  /** Without a word to anybody. */
+  async kill(): Promise<void> {
+    await stopChild(this.#child, 'SIGKILL');
   }
 }
 
