@@ -71,7 +71,10 @@ export class PlugtestResources {
       ['obs-pumping', true],
       ['obs-pumping-non', false],
     ] as const) {
-      this.#observable(path, confirmable, () => text(`${path} ${this.state}`, { maxAgeSeconds: 30 }));
+      this.#observable(path, confirmable, () => {
+        const pumped = path === 'obs-non' || this.state % 2 === 0 ? '' : largeBody(LARGE_BYTES).toString();
+        return text(`${path} ${this.state}\n${pumped}`.trim(), { maxAgeSeconds: 30 });
+      });
     }
     this.#observable('obs-large', true, () => text(`${this.state}\n${largeBody(LARGE_BYTES).toString()}`));
     this.reset();

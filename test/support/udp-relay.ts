@@ -29,9 +29,11 @@ export interface RelayCounts {
  */
 export class UdpRelay {
   readonly counts: RelayCounts = { forwarded: 0, lost: 0, duplicated: 0, held: 0 };
-  readonly #faults: RelayFaults;
+  #faults: RelayFaults;
+  #target: RelayTarget;
   readonly #front: Socket;
   readonly #backs = new Map<string, Socket>();
+  readonly #deaf: Socket[] = [];
   readonly #held = new Set<NodeJS.Timeout>();
   #random: number;
   #port = 0;
@@ -39,11 +41,12 @@ export class UdpRelay {
 
   constructor(target: RelayTarget, faults: Partial<RelayFaults>) {
     this.#faults = { loss: 0, duplicate: 0, reorder: 0, holdMs: 20, seed: 1, ...faults };
+    this.#target = target;
     this.#random = this.#faults.seed | 0;
     this.#front = createSocket('udp4');
     this.#front.on('message', (bytes, from) => {
       const back = this.#backFor(from);
-      this.#pass(() => back.send(bytes, target.port, target.host));
+      this.#pass(() => back.send(bytes, this.#target.port, this.#target.host));
     });
   }
 
@@ -65,9 +68,28 @@ export class UdpRelay {
     if (!this.#running) return;
     this.#running = false;
     for (const timer of this.#held) clearTimeout(timer);
-    const sockets = [this.#front, ...this.#backs.values()];
+    const sockets = [this.#front, ...this.#backs.values(), ...this.#deaf.splice(0)];
     this.#backs.clear();
     await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+  }
+
+  /** Everything is lost from now on. */
+  cut(): void {
+    this.#faults = { ...this.#faults, loss: 1 };
+  }
+
+  /** Clients come from new ports, as behind a NAT that forgot them: what is sent to the old ones is lost. */
+  rebind(): void {
+    for (const back of this.#backs.values()) {
+      back.removeAllListeners('message');
+      this.#deaf.push(back);
+    }
+    this.#backs.clear();
+  }
+
+  /** Another server stands behind the relay; clients see the same address. */
+  retarget(target: RelayTarget): void {
+    this.#target = target;
   }
 
   #backFor(client: RemoteInfo): Socket {
