@@ -13,7 +13,7 @@ import { MDNS_LISTEN_MS, newMdnsCounters } from './mdns.ts';
 import { MULTICAST_LISTEN_MS } from './multicast.ts';
 import type { GroupQuestion } from './multicast.ts';
 import { Scan } from './scan.ts';
-import type { ScanPlan } from './scan.ts';
+import type { ScanPlan } from './scan-ways.ts';
 import type { DiscoveredLinks } from './scan-state.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
