@@ -26,6 +26,7 @@ const text = (response: CoapResponse): string => Buffer.from(response.payload).t
 let certificates: PlugtestCertificates;
 let endpoint: CoapEndpoint;
 beforeAll(async () => {
+  if (missing.length > 0) return;
   certificates = makePlugtestCertificates();
   endpoint = new CoapEndpoint({
     clock: systemClock,
@@ -36,8 +37,8 @@ beforeAll(async () => {
   await endpoint.start({ host: '127.0.0.1', port: 0 });
 });
 afterAll(async () => {
-  await endpoint.stop();
-  certificates.remove();
+  await endpoint?.stop();
+  certificates?.remove();
 });
 
 describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap over %s', (way) => {

@@ -15,7 +15,7 @@ const missing = missingLibcoap(...WAYS);
 let certificates: PlugtestCertificates;
 let endpoint: CoapEndpoint;
 beforeAll(async () => {
-  certificates = makePlugtestCertificates();
+  if (missing.length === 0) certificates = makePlugtestCertificates();
   endpoint = new CoapEndpoint({
     clock: systemClock,
     log: silentLog,
@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await endpoint.stop();
-  certificates.remove();
+  certificates?.remove();
 });
 
 const paths = (links: Link[]): string[] => links.map(({ path }) => path);

@@ -24,10 +24,14 @@ export const SCHEME_OF: Record<Way, string> = {
   gnutls: 'coaps+tcp',
 };
 
-/** Missing programs of libcoap, with the reason printed; empty when all are there. */
+/**
+ * Missing programs of libcoap, and OpenSSL's own that makes certificates, with the reason printed; empty when all are
+ * there.
+ */
 export function missingLibcoap(...ways: Way[]): string[] {
   const backEnds = [...new Set(ways.map(backEndOf))];
-  return missingPeers(...backEnds.flatMap((each) => [`coap-server-${each}`, `coap-client-${each}`]));
+  const programs = backEnds.flatMap((each) => [`coap-server-${each}`, `coap-client-${each}`]);
+  return missingPeers(...programs, ...(backEnds.some((each) => each !== 'notls') ? ['openssl'] : []));
 }
 
 /** One message as libcoap printed it, seen from libcoap. */
