@@ -44,6 +44,13 @@ export function isLoopback({ address, family }: PeerAddress): boolean {
   return family === 4 ? address.startsWith('127.') : address === '::1';
 }
 
+/** A host of a URI that means the machine on which it is read, whoever wrote it. */
+export function isThisMachine(host: string): boolean {
+  const address = canonicalAddress(host, 1);
+  if (address !== undefined) return isLoopback(address);
+  return /^(?:.*\.)?localhost\.?$/i.test(host);
+}
+
 /** Also the IPv4 broadcast address. */
 export function isMulticast({ address, family }: PeerAddress): boolean {
   if (family === 6) return address.startsWith('ff');

@@ -94,6 +94,11 @@ export class DeviceRegistry implements SeriesCatalog {
     }
   }
 
+  /** The device of that key where there is one already. */
+  findDevice(key: string): number | undefined {
+    return this.#byKey.get(key)?.id;
+  }
+
   deviceId(key: string, protocol: 'mqtt' | 'coap'): number {
     const known = this.#byKey.get(key);
     if (known !== undefined) {

@@ -181,9 +181,13 @@ test.each([
   ['ep=a&base=coap://224.0.1.187', 'one device'],
   ['ep=a&base=coap://0.0.0.0', 'one device'],
   ['ep=a&base=coap://h:0', 'port'],
+  ['ep=a&base=coap://127.0.0.1:5683', 'another machine'],
+  ['ep=a&base=coap%2Btcp://[::1]', 'another machine'],
+  ['ep=a&base=coap://[::ffff:127.0.0.1]', 'another machine'],
+  ['ep=a&base=coap://localhost', 'another machine'],
 ])('a registration with "%s" is refused', (query, why) => {
   const { directory } = rig();
-  const read = readParameters(query === '' ? [] : query.split('&'));
+  const read = readParameters(query === '' ? [] : query.replace('%2B', '+').split('&'));
   if (typeof read === 'string') throw new Error(read);
   const outcome = directory.register(read, '', udp('10.0.0.7'));
   expect(outcome).toMatchObject({ ok: false, why: expect.stringContaining(why) });

@@ -1,6 +1,7 @@
 /** What a registration holds, and where it says that its device serves (RFC 9176 §5). */
 import { isIPv6 } from 'node:net';
 import type { CoapTransport } from '../carrier.ts';
+import { isLoopback, isThisMachine } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import { messageOf } from '../../base/errors.ts';
 import { resolveLinks } from '../links/link-format.ts';
@@ -79,7 +80,11 @@ export function readBase(text: string, registrant: Registrant): { base: string }
   }
   if (!SCHEMES.some((one) => one === scheme!.toLowerCase())) return { base };
   try {
-    numericPeer(parseCoapUri(base));
+    const uri = parseCoapUri(base);
+    numericPeer(uri);
+    if (isThisMachine(uri.host) && !isLoopback(registrant.from)) {
+      return { problem: 'base means another machine to whoever looks it up' };
+    }
     return { base };
   } catch (error) {
     return { problem: `base: ${messageOf(error)}` };

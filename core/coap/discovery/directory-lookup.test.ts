@@ -53,3 +53,18 @@ test('a server that is no directory, and lists that cannot be read', async () =>
     'coap.links_malformed',
   );
 });
+
+test('servers of this machine only from a directory on it, whatever they are called', async () => {
+  const endpoints = [
+    ...['127.0.0.1:7', 'localhost', 'a.localhost.', '[::1]', '[::ffff:127.0.0.1]', '10.0.0.2'],
+  ].map((host, index) => `</rd/${index}>;ep="${index}";base="coap://${host}"`);
+  const readLinks = (uri: string) => Promise.resolve(uri.includes('.well-known') ? EP : endpoints.join(','));
+  const from = async (directory: string) => (await lookupDirectory(directory, readLinks, signal)).length;
+  expect(await from('coap://rd.example')).toBe(1);
+  expect(await from('coap://127.0.0.1')).toBe(6);
+});
+
+test('a directory elsewhere does not send its lookup to this machine', async () => {
+  const core = '<coap://127.0.0.1:5683/x>;rt="core.rd-lookup-ep"';
+  expect(await lookup({ '/.well-known/core?rt=core.rd*': core })).toBe('coap.refused');
+});

@@ -1,4 +1,5 @@
 /** Asking another resource directory which endpoints it knows (RFC 9176 §4.3, §6.4). */
+import { isThisMachine } from '../address.ts';
 import { coapError } from '../errors.ts';
 import { attributeRecord, parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import { parseCoapUri } from '../uri.ts';
@@ -14,8 +15,9 @@ export interface DirectoryEndpoint {
 
 /**
  * The CoAP servers that the directory at `uri` knows, each authority once. Without an endpoint lookup they are taken
- * from the resource lookup. Fails like `readLinks`, with `coap.links_malformed`, or `coap.refused` where there is no
- * directory.
+ * from the resource lookup. Servers of this machine only from a directory on it: what listens to this machine alone
+ * trusts it, and nobody elsewhere makes it ask there. Fails like `readLinks`, with `coap.links_malformed`, or
+ * `coap.refused` where there is no directory.
  */
 export async function lookupDirectory(
   uri: string,
@@ -23,10 +25,13 @@ export async function lookupDirectory(
   signal: AbortSignal,
 ): Promise<DirectoryEndpoint[]> {
   const directory = parseCoapUri(uri);
+  const isHere = isThisMachine(directory.host);
+  const mayAsk = (authority: string): boolean => isHere || !isThisMachine(parseCoapUri(authority).host);
   const core = parseCoapUri(`${directory.authority}/.well-known/core?rt=core.rd*`);
   const own = resolveLinks(parseLinkFormat(await readLinks(core.uri, signal)), core);
   // A directory that does not filter tells of other resources, too.
-  const find = (type: string) => own.find(({ attributes }) => attributes['rt']?.split(' ').includes(type));
+  const find = (type: string) =>
+    own.find(({ attributes, authority }) => attributes['rt']?.split(' ').includes(type) && mayAsk(authority));
   const endpoints = find('core.rd-lookup-ep');
   const resources = find('core.rd-lookup-res');
   const lookup = endpoints ?? resources;
@@ -40,7 +45,8 @@ export async function lookupDirectory(
     // `con` is what drafts of the RFC called the base.
     const authority = authorityIn(endpoints === undefined ? target : (base ?? con));
     const name = endpoints === undefined ? null : (ep ?? null);
-    if (authority !== undefined && !found.has(authority)) found.set(authority, { authority, name });
+    if (authority === undefined || !mayAsk(authority)) continue;
+    if (!found.has(authority)) found.set(authority, { authority, name });
   }
   return [...found.values()];
 }

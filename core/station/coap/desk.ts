@@ -13,9 +13,14 @@ import type { ExchangeBook } from './exchange-book.ts';
 import { Observing } from './observing.ts';
 import { requestOptions } from './request-input.ts';
 import type { CoapRequestInput } from './request-input.ts';
-import { ResourceTable } from './resource-table.ts';
+import { MAX_RESOURCES, ResourceTable } from './resource-table.ts';
 import type { Entry, Watcher } from './resource-table.ts';
 import { linkView, responseView, shortText } from './views.ts';
+
+/** Of one server, without having been asked by a person. */
+const MAX_TOLD_OF_SERVER = 1_000;
+/** Of all of them; the rest of the table is for what people ask for. */
+const MAX_TOLD = MAX_RESOURCES - 5_000;
 
 export interface CoapDeskParts {
   endpoint: Pick<CoapEndpoint, 'discover' | 'request' | 'ping' | 'observe' | 'traceObservation'>;
@@ -35,6 +40,7 @@ export class CoapDesk {
   readonly #parts: CoapDeskParts;
   readonly #table: ResourceTable;
   readonly #observing: Observing;
+  #leftOut = 0;
 
   constructor(parts: CoapDeskParts) {
     this.#parts = parts;
@@ -42,7 +48,7 @@ export class CoapDesk {
     this.#observing = new Observing({
       ...parts,
       table: this.#table,
-      represent: (entry, response, record) => this.#represent(entry, response, record),
+      represent: (entry, response, record) => this.#represent(entry.view.uri, entry, response, record),
     });
   }
 
@@ -60,6 +66,11 @@ export class CoapDesk {
   /** Starts every wanted observation, where the endpoint listens. One that cannot start says why, and stays wanted. */
   resume(): void {
     this.#observing.resume();
+  }
+
+  /** Resources that were told of, or asked for, and are not kept because the table has no room for them. */
+  get leftOut(): number {
+    return this.#leftOut;
   }
 
   get observations(): number {
@@ -95,17 +106,26 @@ export class CoapDesk {
     const added = links.filter((link) => this.#table.get(link.uri) === undefined);
     this.#table.mustFit(added.length - gone.length);
     for (const entry of gone) this.#table.remove(entry);
-    this.listed(links);
+    for (const link of links) this.#list(authority, link);
     return { authority, deviceId, links };
   }
 
-  /** Resources that a list tells of, be it the server's own or a directory's. @throws `coap.too_many_resources` */
-  listed(links: readonly CoapLink[]): void {
-    this.#table.mustFit(links.filter((link) => this.#table.get(link.uri) === undefined).length);
-    for (const link of links) {
-      const entry = this.#table.ensure(link.uri);
-      entry.view = { ...entry.view, attributes: link.attributes, observable: link.observable };
-      this.#table.keep(entry);
+  /**
+   * What a server told of itself without having been asked by a person: in a scan, by registering. Of a long list, and
+   * of many lists, only the beginning is kept, so that nobody can fill the table with what does not exist; and nothing
+   * that it says of other servers.
+   */
+  told(authority: string, links: readonly CoapLink[]): void {
+    const own = links.filter((link) => isOf(link.uri, authority));
+    let kept = this.#table.ofServer(authority).length;
+    for (const link of own) {
+      const isNew = this.#table.get(link.uri) === undefined;
+      if (isNew && (kept >= MAX_TOLD_OF_SERVER || this.#table.size >= MAX_TOLD)) {
+        this.#leftOut++;
+        continue;
+      }
+      if (isNew) kept++;
+      this.#list(authority, link);
     }
   }
 
@@ -128,7 +148,9 @@ export class CoapDesk {
     open?.answered();
     const deviceId = this.#seen(authority);
     if (method === 'GET' && response.code.startsWith('2.')) {
-      this.#represent(this.#table.ensure(uri), response, true);
+      const entry = this.#table.has(uri) || this.#table.hasRoom ? this.#table.ensure(uri) : undefined;
+      if (entry === undefined) this.#leftOut++;
+      this.#represent(uri, entry, response, true);
     }
     return responseView(uri, response, deviceId);
   }
@@ -189,11 +211,20 @@ export class CoapDesk {
     return deviceId;
   }
 
-  #represent(entry: Entry, response: CoapResponse, record: boolean): void {
+  /** What a list of that server says. Of another server's resources it says only that they are there. */
+  #list(by: string, { uri, attributes, observable }: CoapLink): void {
+    if (!isOf(uri, by) && this.#table.has(uri)) return;
+    const entry = this.#table.ensure(uri);
+    entry.view = { ...entry.view, attributes, observable };
+    this.#table.keep(entry);
+  }
+
+  /** Without an entry, where the table is full, only the readings are kept. */
+  #represent(uri: string, entry: Entry | undefined, response: CoapResponse, record: boolean): void {
     const receivedMs = this.#parts.clock.now();
     const { payload, contentFormat, code } = response;
-    const { uri, authority } = entry.view;
-    let { seriesIds } = entry.view;
+    const authority = entry?.view.authority ?? parseCoapUri(uri).authority;
+    let seriesIds = entry?.view.seriesIds ?? [];
     if (record) {
       // With its query: what it asks for is another resource, and another series.
       const path = uri.slice(authority.length);
@@ -203,9 +234,15 @@ export class CoapDesk {
       if (taken.seriesIds.length > 0) seriesIds = taken.seriesIds;
       this.#seen(authority);
     }
+    if (entry === undefined) return;
     const { text, truncated } = shortText(payload);
     const last = { receivedMs, code, contentFormat, bytes: payload.byteLength, text, truncated };
     for (const watcher of entry.watchers) watcher.notified(response, receivedMs);
     this.#table.show(entry, { last, seriesIds });
   }
+}
+
+/** Both are canonical. */
+function isOf(uri: string, authority: string): boolean {
+  return uri.startsWith(`${authority}/`);
 }

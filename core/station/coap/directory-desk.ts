@@ -10,6 +10,7 @@ import type { CoapDirectory, CoapRegistration } from '../../contract/coap-discov
 import type { DeviceRegistry } from '../../devices/registry.ts';
 import type { CoapRegistrationRecord } from '../../store/types.ts';
 import type { CoapDesk } from './desk.ts';
+import { foundDevice, knownDevice } from './found-device.ts';
 import { linkView } from './views.ts';
 
 /** The resource directory as a person sees it; what registers there becomes a device, and is kept in the record. */
@@ -17,8 +18,8 @@ export class DirectoryDesk {
   readonly changed = new Signal<void>();
   readonly #parts: {
     directory: Directory;
-    desk: Pick<CoapDesk, 'listed'>;
-    registry: Pick<DeviceRegistry, 'deviceId' | 'introduce'>;
+    desk: Pick<CoapDesk, 'told'>;
+    registry: Pick<DeviceRegistry, 'deviceCount' | 'deviceId' | 'findDevice' | 'introduce'>;
     store: { putRegistration(record: CoapRegistrationRecord): void };
     log: Log;
   };
@@ -26,8 +27,8 @@ export class DirectoryDesk {
 
   constructor(parts: {
     directory: Directory;
-    desk: Pick<CoapDesk, 'listed'>;
-    registry: Pick<DeviceRegistry, 'deviceId' | 'introduce'>;
+    desk: Pick<CoapDesk, 'told'>;
+    registry: Pick<DeviceRegistry, 'deviceCount' | 'deviceId' | 'findDevice' | 'introduce'>;
     store: { putRegistration(record: CoapRegistrationRecord): void };
     log: Log;
   }) {
@@ -85,28 +86,18 @@ export class DirectoryDesk {
       ...{ location, endpoint, sector, base, lifetimeSeconds, registeredMs, updatedMs, expiresMs, from },
       endpointType: registrationAttribute(registration, 'et'),
       links: registrationLinks(registration).map(linkView),
-      deviceId: this.#deviceOf(base),
+      deviceId: knownDevice(this.#parts.registry, base),
     };
   }
 
   #known(registration: Registration): void {
-    const id = this.#deviceOf(registration.base);
+    const { registry, desk } = this.#parts;
+    const { base, endpoint, owner } = registration;
+    const id = foundDevice(registry, base);
     if (id === null) return;
-    this.#parts.registry.introduce(id, registration.endpoint);
-    try {
-      this.#parts.desk.listed(registrationLinks(registration));
-    } catch (error) {
-      this.#parts.log.warn('resources of a registered device are not kept', { error: messageOf(error) });
-    }
-  }
-
-  /** Null for a base that is no CoAP server, and where the station may have no more devices. */
-  #deviceOf(base: string): number | null {
-    try {
-      const id = this.#parts.registry.deviceId(parseCoapUri(base).authority, 'coap');
-      return id < 0 ? null : id;
-    } catch {
-      return null;
-    }
+    const { authority, host } = parseCoapUri(base);
+    // Who registers others may be right, but names only itself.
+    if (host === owner.address) registry.introduce(id, endpoint);
+    desk.told(authority, registrationLinks(registration));
   }
 }

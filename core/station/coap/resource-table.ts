@@ -54,6 +54,14 @@ export class ResourceTable {
     return this.#entries.size;
   }
 
+  get hasRoom(): boolean {
+    return this.#entries.size < MAX_RESOURCES;
+  }
+
+  has(uri: string): boolean {
+    return this.#entries.has(uri);
+  }
+
   get(uri: string): Entry | undefined {
     return this.#entries.get(uri);
   }

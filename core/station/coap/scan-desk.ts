@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../base/clock.ts';
-import { CodedError, messageOf } from '../../base/errors.ts';
+import { CodedError } from '../../base/errors.ts';
 import { Signal } from '../../base/events.ts';
 import type { Log } from '../../base/log.ts';
 import { CONTENT } from '../../coap/codec/codes.ts';
@@ -9,16 +9,16 @@ import { newMdnsCounters } from '../../coap/discovery/mdns.ts';
 import { openMdnsSocket } from '../../coap/discovery/mdns-socket.ts';
 import { Scan } from '../../coap/discovery/scan.ts';
 import type { ScanParts } from '../../coap/discovery/scan.ts';
-import type { DiscoveredLinks } from '../../coap/discovery/scan-state.ts';
+import type { DiscoveredLinks, FoundServer } from '../../coap/discovery/scan-state.ts';
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import { coapError } from '../../coap/errors.ts';
 import { secureRandom } from '../../coap/random.ts';
-import { parseCoapUri } from '../../coap/uri.ts';
 import type { CoapInterface, CoapScan } from '../../contract/coap-discovery.ts';
 import type { ParsedInputOf } from '../../contract/define.ts';
 import type { coapMethods } from '../../contract/methods-coap.ts';
 import type { DeviceRegistry } from '../../devices/registry.ts';
 import type { CoapDesk } from './desk.ts';
+import { foundDevice, knownDevice } from './found-device.ts';
 import { linkView } from './views.ts';
 
 /** A scan of a full network changes hundreds of times a second; people read no faster than this. */
@@ -26,8 +26,8 @@ const SHOW_MS = 150;
 
 export interface ScanDeskParts {
   endpoint: Pick<CoapEndpoint, 'askGroup' | 'ping' | 'request' | 'discover'>;
-  desk: Pick<CoapDesk, 'listed'>;
-  registry: Pick<DeviceRegistry, 'deviceId' | 'touch' | 'introduce'>;
+  desk: Pick<CoapDesk, 'told'>;
+  registry: Pick<DeviceRegistry, 'deviceCount' | 'deviceId' | 'findDevice' | 'introduce' | 'touch'>;
   clock: Clock;
   log: Log;
   interfaces?: () => ReturnType<typeof listInterfaces>;
@@ -85,7 +85,7 @@ export class ScanDesk {
     if (scan === undefined) {
       return { state: 'idle', startedMs: null, endedMs: null, steps: [], found: [], leftOut: 0 };
     }
-    return { ...scan, found: scan.found.map((one) => ({ ...one, deviceId: this.#deviceOf(one.authority) })) };
+    return { ...scan, found: scan.found.map((one) => ({ ...one, deviceId: this.#deviceOf(one) })) };
   }
 
   stop(): void {
@@ -109,28 +109,19 @@ export class ScanDesk {
 
   /** What was found becomes a device with its resources. */
   #discovered({ authority, name, links }: DiscoveredLinks): void {
-    const id = this.#deviceOf(authority);
+    const { registry, desk, clock } = this.#parts;
+    const id = foundDevice(registry, authority);
     if (id === null) return;
-    this.#parts.registry.touch(id, this.#parts.clock.now());
-    if (name !== null) this.#parts.registry.introduce(id, name);
-    try {
-      this.#parts.desk.listed(links.map(linkView));
-    } catch (error) {
-      this.#parts.log.warn('resources of a found server are not kept', {
-        authority,
-        error: messageOf(error),
-      });
-    }
+    registry.touch(id, clock.now());
+    if (name !== null) registry.introduce(id, name);
+    desk.told(authority, links.map(linkView));
   }
 
-  /** Null for what cannot be asked, and where the station may have no more devices. */
-  #deviceOf(authority: string): number | null {
-    try {
-      const id = this.#parts.registry.deviceId(parseCoapUri(authority).authority, 'coap');
-      return id < 0 ? null : id;
-    } catch {
-      return null;
-    }
+  /** A server that answered is a device, also without links; one that was only named is not. */
+  #deviceOf({ authority, how, links }: FoundServer): number | null {
+    const answered = links !== null || how.some((one) => one === 'multicast' || one === 'range');
+    const { registry } = this.#parts;
+    return answered ? foundDevice(registry, authority) : knownDevice(registry, authority);
   }
 
   #interfaces(): ReturnType<typeof listInterfaces> {

@@ -22,7 +22,7 @@ export class ForeignDatagrams implements Datagrams {
     return this.#udp.start(at, (bytes, from, arrival) => receive(bytes, moved(from, NEAR, FAR), arrival));
   }
 
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void {
+  send(bytes: Uint8Array, to: PeerAddress, failed?: (error: Error) => void): void {
     this.#udp.send(bytes, moved(to, FAR, NEAR), failed);
   }
 

@@ -79,13 +79,7 @@ export class Scanning {
       mdnsCounters: this.counters,
       maxFound: MAX_FOUND,
     });
-    scan.discovered.on(({ links: told }) => {
-      try {
-        desk.listed(told);
-      } catch {
-        // The table is full: counted by the desk that scans for people.
-      }
-    });
+    scan.discovered.on(({ authority, links: told }) => desk.told(authority, told));
     this.#left = 1 + random.below(400);
     this.#scan = scan;
     this.scans++;

@@ -74,6 +74,13 @@ export class Witness {
     this.#rig.desk.changed.on((uri) => {
       if (uri === `${this.#authority}/tick`) this.#ownHeardMs = performance.now();
     });
+    const connections = new Map<string, string>();
+    this.#rig.onRequest = ({ options, transport, peerKey }) => {
+      if (transport === 'udp' || !options.some(({ value }) => value.length === 7 && isWitness(value))) return;
+      const before = connections.get(transport) ?? peerKey;
+      if (before !== peerKey) this.#complain(`its connection over ${transport} has ended`);
+      connections.set(transport, peerKey);
+    };
     this.#running = true;
     this.#loop = this.#run();
   }
@@ -144,4 +151,8 @@ export class Witness {
   #complain(complaint: string): void {
     if (this.complaints.length < 20) this.complaints.push(complaint);
   }
+}
+
+function isWitness(segment: Uint8Array): boolean {
+  return Buffer.from(segment).toString() === 'witness';
 }
