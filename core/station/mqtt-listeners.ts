@@ -23,7 +23,7 @@ import {
   savedFixed,
 } from './mqtt-listeners-fixed.ts';
 import type { FixedListener } from './mqtt-listeners-fixed.ts';
-import { checkListenHost } from './listen-host.ts';
+import { checkListenPlace } from './listen-host.ts';
 import { loadListeners, saveListeners } from './mqtt-listeners-file.ts';
 import { credentialsOf, openListener, renewCredentials } from './mqtt-listeners-open.ts';
 import { checkMayOpen, explainListener, extentOf, isSecure, profileOf } from './mqtt-listeners-rules.ts';
@@ -289,15 +289,7 @@ export class MqttListeners {
   }
 
   #check(config: MqttListenerConfig): void {
-    checkListenHost(config.host);
-    for (const other of this.#configs()) {
-      if (other.id === config.id || config.port === 0 || other.port !== config.port) continue;
-      if (other.host !== config.host) continue;
-      throw new CodedError(
-        'listeners.bad_address',
-        `${formatHostPort(config)} belongs to the listener "${other.name}". Choose another port.`,
-      );
-    }
+    checkListenPlace(config, this.#configs());
     if (config.enabled) checkMayOpen(config, this.#around, config.id === FIXED_LISTENER);
   }
 

@@ -4,9 +4,9 @@ import { networkOf } from '../../base/back-off.ts';
 import { messageOf } from '../../base/errors.ts';
 import { canonicalAddress } from '../address.ts';
 import { Deadline } from '../deadline.ts';
+import { listenError } from '../transports/listen-error.ts';
 import { ReliableConnection } from './connection.ts';
 import type { ReliableContext } from './context.ts';
-import { listenError } from './listen-error.ts';
 import type { MessagePipe } from './pipe.ts';
 import { SeldomLog } from './seldom-log.ts';
 

@@ -5,7 +5,7 @@ import { Signal } from '../../base/events.ts';
 import type { Log } from '../../base/log.ts';
 import type { CoapListenerConfig, CoapListenerStatus } from '../../contract/coap-server.ts';
 import { explainListen } from '../explain-listen.ts';
-import { checkListenHost } from '../listen-host.ts';
+import { checkListenPlace } from '../listen-host.ts';
 import { formatHostPort } from '../options.ts';
 import type { HostPort } from '../options.ts';
 import type { ServerSettings } from './settings.ts';
@@ -218,15 +218,7 @@ export class CoapListeners {
   }
 
   #check(config: CoapListenerConfig): void {
-    checkListenHost(config.host);
-    for (const other of this.#configs()) {
-      if (other.id === config.id || config.port === 0 || other.port !== config.port) continue;
-      if (other.host !== config.host) continue;
-      throw new CodedError(
-        'listeners.bad_address',
-        `${formatHostPort(config)} belongs to the listener "${other.name}". Choose another port.`,
-      );
-    }
+    checkListenPlace(config, this.#configs());
     if (config.enabled) this.#tlsOf(config);
   }
 

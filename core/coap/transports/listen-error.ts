@@ -1,7 +1,7 @@
 import { codeOf, messageOf } from '../../base/errors.ts';
 import { coapError } from '../errors.ts';
 
-/** What the system said against listening, as `listen.*`. `what` is `TCP`, `TLS`, `WebSocket`. */
+/** What the system said against listening, as `listen.*`. `what` is `UDP`, `TCP`, `TLS`, `WebSocket`. */
 export function listenError(error: unknown, what: string, at: { host: string; port: number }): Error {
   if (codeOf(error) !== 'internal') return error as Error;
   const where = `${what} ${at.host.includes(':') ? `[${at.host}]` : at.host}:${at.port}`;
