@@ -28,6 +28,11 @@ export interface SendingWatcher {
   sent?(): void;
   /** The other end has it: an empty ACK (RFC 7252 §5.2.2). Never on reliable transports. */
   acknowledged(): void;
+  /**
+   * Asked before a CON is repeated: what is to be sent instead, as a new message that goes on with the timer and the
+   * counter of the old one (RFC 7641 §4.5.2). Undefined: the same again.
+   */
+  renew?(): Outgoing | undefined;
   /** `coap.timeout`, `coap.reset`, `coap.unreachable`, `coap.malformed`, `coap.closed` or `coap.cancelled`. */
   failed(error: Error): void;
 }

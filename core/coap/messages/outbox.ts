@@ -273,6 +273,22 @@ export class Outbox implements TransmissionKeeper {
     );
   }
 
+  /** Its watcher may have something newer to say: under an id of its own, as it is another message. */
+  #renew(transmission: Transmission): void {
+    const { peer, watcher } = transmission;
+    const nowMs = this.#context.clock.monotonic();
+    if (watcher.renew === undefined || peer.idWaitMs(nowMs, this.#lifetimeMs) > 0) return;
+    const message = watcher.renew();
+    // The watcher may have let go of it meanwhile.
+    if (message === undefined || transmission.state !== 'sent') return;
+    const { code, token, options, payload } = message;
+    peer.transmissions.delete(transmission.messageId);
+    const messageId = peer.takeId(nowMs);
+    transmission.messageId = messageId;
+    transmission.bytes = encodeMessage({ type: CON, code, messageId, token, options, payload });
+    peer.transmissions.set(messageId, transmission);
+  }
+
   due(transmission: Transmission): void {
     if (transmission.state !== 'sent') return;
     const { peer, lane, maxRetransmit } = transmission;
@@ -287,7 +303,8 @@ export class Outbox implements TransmissionKeeper {
       counters.retransmissions++;
       transmission.timeoutMs *= 2;
       wheel.arm(transmission, transmission.timeoutMs);
-      this.#put(transmission);
+      this.#renew(transmission);
+      if (transmission.state === 'sent') this.#put(transmission);
       return;
     }
     const where = addressText(peer.address);

@@ -12,8 +12,8 @@ export interface TransmissionKeeper {
 export class Transmission implements Sending, WheelEntry {
   readonly peer: Peer;
   readonly lane: Lane;
-  /** Encoded; the message id is filled in when its turn comes. */
-  readonly bytes: Uint8Array;
+  /** Encoded; the message id is filled in when its turn comes. Others once it is renewed. */
+  bytes: Uint8Array;
   readonly confirmable: boolean;
   /** Key of the token it carries. */
   readonly token: string;

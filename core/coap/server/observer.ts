@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { codeOf } from '../../base/errors.ts';
 import type { TimerWheel } from '../../base/timer-wheel.ts';
-import type { Carrier, Sending } from '../carrier.ts';
+import type { Carrier, Outgoing, Sending } from '../carrier.ts';
 import { CONTENT } from '../codec/codes.ts';
 import { OBSERVE, encodeUint } from '../codec/options.ts';
+import type { CoapOption } from '../codec/options.ts';
 import { Deadline } from '../deadline.ts';
 import type { TokenOwner } from '../messages/peer.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
@@ -67,6 +68,8 @@ export class Observer {
   #lastSentMs = 0;
   #lastConfirmedMs = -Infinity;
   #sinceConfirmed = 0;
+  /** The resource wants it so; known from its last notification. */
+  #confirmsAll = false;
   #unreachable = 0;
   /** Null where it has none, undefined until there was a representation. */
   #contentFormat: number | null | undefined;
@@ -164,6 +167,7 @@ export class Observer {
     if (this.#carrier.reliable) return false;
     const { confirmEvery, confirmAfterMs } = this.#context.limits;
     return (
+      this.#confirmsAll ||
       this.#rttMs === undefined ||
       this.#sinceConfirmed + 1 >= confirmEvery ||
       this.#context.clock.monotonic() - this.#lastConfirmedMs >= confirmAfterMs
@@ -189,11 +193,9 @@ export class Observer {
 
   #send({ answer, last, maxAgeSeconds, confirmable }: Notification): void {
     const { clock, counters } = this.#context;
-    const options = last
-      ? answer.options
-      : [...answer.options, { number: OBSERVE, value: this.observeValue() }];
-    options.sort((a, b) => a.number - b.number);
-    const confirmed = !this.#carrier.reliable && (last || confirmable || this.#needsConfirming());
+    const options = last ? answer.options : this.#numbered(answer);
+    this.#confirmsAll = confirmable;
+    const confirmed = !this.#carrier.reliable && (last || this.#needsConfirming());
     this.#release();
     let sending: Sending | undefined;
     try {
@@ -202,6 +204,7 @@ export class Observer {
         {
           sent: () => this.#onSent(sending, last),
           acknowledged: () => this.#onAcknowledged(sending),
+          renew: () => this.#renew(sending),
           failed: (error) => this.#onFailed(sending, error),
         },
       );
@@ -224,6 +227,37 @@ export class Observer {
     }
     if (this.#dirty) this.#again();
     else this.#refreshAfter(maxAgeSeconds);
+  }
+
+  #numbered({ options }: ServerAnswer): CoapOption[] {
+    const numbered = [...options, { number: OBSERVE, value: this.observeValue() }];
+    return numbered.sort((a, b) => a.number - b.number);
+  }
+
+  /**
+   * What is repeated says what is true now (§4.5.2); else a client whose ACK was lost, and that does not acknowledge
+   * the same message twice (libcoap 4.3), would be given up. Undefined when nothing changed, when it ends with this
+   * state, or when the resource takes its time.
+   */
+  #renew(sending: Sending | undefined): Outgoing | undefined {
+    if (sending === undefined || this.#sending !== sending || !this.#dirty || this.#making) return undefined;
+    const made: Notification[] = [];
+    let isLate = false;
+    this.#making = true;
+    this.#context.produce(this, (notification) => {
+      this.#making = false;
+      if (notification !== undefined && !isLate) made.push(notification);
+      // Perhaps it was acknowledged while the resource thought.
+      if (isLate && this.#dirty && !this.#over) this.#again();
+    });
+    isLate = true;
+    const [newest] = made;
+    if (newest === undefined || newest.last || this.#over) return undefined;
+    this.#dirty = false;
+    this.#context.counters.notifications++;
+    this.#lastConfirmedMs = this.#context.clock.monotonic();
+    const { code, payload } = newest.answer;
+    return { confirmable: true, code, token: this.token, options: this.#numbered(newest.answer), payload };
   }
 
   #onRefused(error: unknown, last: boolean): void {
@@ -279,7 +313,7 @@ export class Observer {
   /** What changed while something was on its way. */
   #again(): void {
     this.#dirty = true;
-    if (this.#isHeld()) return; // what holds it goes on with it
+    if (this.#making || this.#isHeld()) return; // what holds it goes on with it
     const waitMs = this.#waitMs();
     if (waitMs > 0) this.#due.set(waitMs);
     else this.#make();
