@@ -9,7 +9,6 @@ import type { CoapLimits, TransmissionParameters } from '../../../core/coap/para
 import { secureRandom } from '../../../core/coap/random.ts';
 import type { ReliableLimits } from '../../../core/coap/reliable/context.ts';
 import { CoapServer } from '../../../core/coap/server/coap-server.ts';
-import type { IncomingRequest } from '../../../core/coap/server/types.ts';
 import type { ServerLimits } from '../../../core/coap/server/limits.ts';
 import { ReadingsHub } from '../../../core/devices/readings-hub.ts';
 import { DeviceRegistry } from '../../../core/devices/registry.ts';
@@ -101,7 +100,8 @@ const RELIABLE: Partial<ReliableLimits> = {
   stallTimeoutMs: 3_000,
   keepAliveMs: 3_000,
   pongTimeoutMs: 2_000,
-  idleCloseMs: 6_000,
+  // Longer than the witness may have to wait for another of its exchanges.
+  idleCloseMs: 60_000,
   releaseTimeoutMs: 1_000,
   lingerMs: 300,
 };
@@ -118,8 +118,6 @@ export class Rig {
   readonly topics: TopicTree;
   readonly exchanges = new ExchangeBook(systemClock);
   readonly directoryDesk: DirectoryDesk;
-  /** Hears of each request before it is served. */
-  onRequest: ((request: IncomingRequest) => void) | undefined;
   /** What was logged as a fault of our own. */
   readonly faults: string[] = [];
   readonly ports = { udp: 0, tcp: 0, ws: 0 };
@@ -145,10 +143,7 @@ export class Rig {
       clock,
       log,
       datagrams: new ForeignDatagrams(log),
-      serve: (request) => {
-        this.onRequest?.(request);
-        this.server.sink(request);
-      },
+      serve: (request) => this.server.sink(request),
       limits: LIMITS,
       parameters: PARAMETERS,
       reliableLimits: RELIABLE,

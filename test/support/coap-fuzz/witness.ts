@@ -4,6 +4,8 @@ import { silentLog } from '../../../core/base/log.ts';
 import { CONTENT } from '../../../core/coap/codec/codes.ts';
 import { CoapEndpoint } from '../../../core/coap/endpoint.ts';
 import { secureRandom } from '../../../core/coap/random.ts';
+import { decodeFramed } from '../../../core/coap/reliable/codec.ts';
+import { ABORT, RELEASE } from '../../../core/coap/reliable/signals.ts';
 import { CoapServer } from '../../../core/coap/server/coap-server.ts';
 import type { Rig } from './rig.ts';
 
@@ -74,13 +76,13 @@ export class Witness {
     this.#rig.desk.changed.on((uri) => {
       if (uri === `${this.#authority}/tick`) this.#ownHeardMs = performance.now();
     });
-    const connections = new Map<string, string>();
-    this.#rig.onRequest = ({ options, transport, peerKey }) => {
-      if (transport === 'udp' || !options.some(({ value }) => value.length === 7 && isWitness(value))) return;
-      const before = connections.get(transport) ?? peerKey;
-      if (before !== peerKey) this.#complain(`its connection over ${transport} has ended`);
-      connections.set(transport, peerKey);
-    };
+    this.#endpoint.tap(({ direction, transport, bytes }) => {
+      if (direction === 'out' || (transport !== 'tcp' && transport !== 'ws')) return;
+      const message = decodeFramed(bytes, 0, bytes.length, transport === 'tcp' ? 'stream' : 'websocket');
+      if (typeof message === 'string' || (message.code !== RELEASE && message.code !== ABORT)) return;
+      const why = Buffer.from(message.payload).toString();
+      this.#complain(`its connection over ${transport} is ended by ${message.code & 31}: ${why}`);
+    });
     this.#running = true;
     this.#loop = this.#run();
   }
@@ -151,8 +153,4 @@ export class Witness {
   #complain(complaint: string): void {
     if (this.complaints.length < 20) this.complaints.push(complaint);
   }
-}
-
-function isWitness(segment: Uint8Array): boolean {
-  return Buffer.from(segment).toString() === 'witness';
 }
