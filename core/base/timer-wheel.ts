@@ -34,10 +34,11 @@ export class TimerWheel {
     return this.#armed;
   }
 
-  arm(entry: WheelEntry, delayMs: number): void {
+  /** `nowMs` is the monotonic time, for a caller that has just asked for it. */
+  arm(entry: WheelEntry, delayMs: number, nowMs: number = this.#clock.monotonic()): void {
     if (entry.slot >= 0) this.cancel(entry);
-    if (this.#armed === 0) this.#lastTick = Math.floor(this.#clock.monotonic() / this.#tickMs);
-    entry.dueMs = this.#clock.monotonic() + Math.max(0, delayMs);
+    if (this.#armed === 0) this.#lastTick = Math.floor(nowMs / this.#tickMs);
+    entry.dueMs = nowMs + Math.max(0, delayMs);
     const tick = Math.max(Math.ceil(entry.dueMs / this.#tickMs), this.#lastTick + 1);
     const at = tick % this.#slots.length;
     const slot = this.#slots[at]!;

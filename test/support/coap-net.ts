@@ -83,10 +83,10 @@ export class MemoryDatagrams implements Datagrams {
     return Promise.resolve({ host: this.at.address, port: this.at.port });
   }
 
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void {
+  send(bytes: Uint8Array, to: PeerAddress, failed?: (error: Error) => void): void {
     const error = this.sendError;
     if (error === undefined) this.#net.send(bytes, this.at, to);
-    else queueMicrotask(() => failed(error));
+    else queueMicrotask(() => failed?.(error));
   }
 
   openGroup(

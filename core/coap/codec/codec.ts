@@ -110,7 +110,7 @@ export function encodeMessage(message: CoapMessage): Uint8Array {
   bytes[1] = message.code;
   bytes[2] = message.messageId >> 8;
   bytes[3] = message.messageId;
-  bytes.set(token, 4);
+  for (let i = 0; i < token.length; i++) bytes[4 + i] = token[i]!;
   writeBody(bytes, 4 + token.length, options, payload);
   return bytes;
 }

@@ -5,6 +5,8 @@ import type { CoapOption } from './options.ts';
 export type OptionListProblem =
   'option_nibble' | 'option_past_end' | 'option_number' | 'marker_without_payload';
 
+const NO_BYTES = new Uint8Array(0);
+
 /**
  * Adds the options from `at` on to `options`, as views on `bytes`. Returns where the payload begins (`end` without
  * one), or what is wrong. Never throws.
@@ -31,7 +33,7 @@ export function readOptions(
     number += delta;
     if (number > 0xffff) return 'option_number';
     if (at + length > end) return 'option_past_end';
-    options.push({ number, value: bytes.subarray(at, at + length) });
+    options.push({ number, value: length === 0 ? NO_BYTES : bytes.subarray(at, at + length) });
     at += length;
   }
   return end;
@@ -78,12 +80,11 @@ export function writeBody(
     bytes[at++] = (nibble(delta) << 4) | nibble(length);
     at = putExtended(bytes, at, delta);
     at = putExtended(bytes, at, length);
-    bytes.set(option.value, at);
-    at += length;
+    at = putBytes(bytes, at, option.value);
   }
   if (payload.length > 0) {
     bytes[at++] = 0xff;
-    bytes.set(payload, at);
+    putBytes(bytes, at, payload);
   }
 }
 
@@ -93,6 +94,15 @@ function nibble(value: number): number {
 
 function headBytes(value: number): number {
   return value < 13 ? 0 : value < 269 ? 1 : 2;
+}
+
+/** A few bytes are copied faster one by one. */
+const FEW_BYTES = 24;
+
+function putBytes(bytes: Uint8Array, at: number, value: Uint8Array): number {
+  if (value.length > FEW_BYTES) bytes.set(value, at);
+  else for (let i = 0; i < value.length; i++) bytes[at + i] = value[i]!;
+  return at + value.length;
 }
 
 function putExtended(bytes: Uint8Array, at: number, value: number): number {

@@ -127,9 +127,9 @@ export function textOption(number: number, value: string): CoapOption {
 
 /** First option of that number whose length is legal; one of an illegal length counts as absent (§5.4.3). */
 export function findOption(options: readonly CoapOption[], number: number): Uint8Array | undefined {
-  const definition = DEFINITIONS.get(number);
   for (const option of options) {
     if (option.number !== number) continue;
+    const definition = DEFINITIONS.get(number);
     const bytes = option.value.length;
     if (definition !== undefined && (bytes < definition.minBytes || bytes > definition.maxBytes)) continue;
     return option.value;

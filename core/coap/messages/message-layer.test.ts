@@ -241,6 +241,23 @@ test('a system that cannot send is told at once; one that is short of buffers is
   expect(patient.response).toMatchObject({ code: '2.05', retransmissions: 1 });
 });
 
+test('a network that goes away is told by the first repeat to a peer that had answered', async () => {
+  rig.device.answer = (message) =>
+    rig.device.send({ type: ACK, messageId: message.messageId, ...content(message, 'x') }, STATION);
+  const before = rig.ask();
+  await rig.net.settle();
+  expect(before.response?.code).toBe('2.05');
+  rig.datagrams.sendError = Object.assign(new Error('network is unreachable'), { code: 'ENETUNREACH' });
+  const outcome = rig.ask();
+  await rig.net.settle();
+  expect(outcome).toEqual({});
+  await rig.pass(3_100);
+  expect(outcome.error).toBe('coap.unreachable');
+  const next = rig.ask();
+  await rig.net.settle();
+  expect(next.error).toBe('coap.unreachable');
+});
+
 test('stopping fails what is under way', async () => {
   const outcomes = [rig.ask(), rig.ask()];
   await rig.net.settle();

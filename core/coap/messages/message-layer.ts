@@ -178,7 +178,10 @@ export class MessageLayer {
       return;
     }
     const peer = this.#peers.find(from);
-    if (peer !== undefined) peer.lastUsedMs = this.clock.monotonic();
+    if (peer !== undefined) {
+      peer.lastUsedMs = this.clock.monotonic();
+      peer.heard = true;
+    }
     if (!decoded.ok) this.#onMalformed(decoded.malformed, bytes, from, arrival, peer);
     else if (arrival === 'group') this.#ignore(bytes, from);
     else if (decoded.message.code === EMPTY) this.#onEmpty(decoded.message, bytes, from, peer);

@@ -59,6 +59,7 @@ export class Outbox implements TransmissionKeeper {
   send(peer: Peer, message: Outgoing, watcher: SendingWatcher): Transmission {
     const { parameters, clock } = this.#context;
     const { confirmable, code, token, options, payload } = message;
+    const nowMs = clock.monotonic();
     const lane = isResponse(code) ? peer.responses : peer.requests;
     this.#mustHaveRoom(peer, lane);
     const type = confirmable ? CON : NON;
@@ -73,11 +74,11 @@ export class Outbox implements TransmissionKeeper {
     );
     this.#link(transmission);
     this.#count(lane, peer, 1);
-    peer.lastUsedMs = clock.monotonic();
+    peer.lastUsedMs = nowMs;
     if (lane === peer.responses && !confirmable) {
-      this.#transmit(transmission);
-    } else if (lane.outstanding === 0 && lane.waiting.length === 0 && this.#hasId(peer)) {
-      this.#transmit(transmission); // nearly always
+      this.#transmit(transmission, nowMs);
+    } else if (lane.outstanding === 0 && lane.waiting.length === 0 && this.#hasId(peer, nowMs)) {
+      this.#transmit(transmission, nowMs); // nearly always
     } else {
       lane.waiting.push(transmission);
       this.#pump(peer, lane);
@@ -193,15 +194,17 @@ export class Outbox implements TransmissionKeeper {
   }
 
   #pump(peer: Peer, lane: Lane): void {
+    if (lane.waiting.length === 0) return;
+    const nowMs = this.#context.clock.monotonic();
     while (lane.waiting.length > 0 && lane.outstanding < this.#context.parameters.nstart) {
-      if (!this.#hasId(peer)) return;
-      this.#transmit(lane.waiting.shift()!);
+      if (!this.#hasId(peer, nowMs)) return;
+      this.#transmit(lane.waiting.shift()!, nowMs);
     }
   }
 
   /** Else the lines of the peer go on when one is free. */
-  #hasId(peer: Peer): boolean {
-    const waitMs = peer.idWaitMs(this.#context.clock.monotonic(), this.#lifetimeMs);
+  #hasId(peer: Peer, nowMs: number): boolean {
+    const waitMs = peer.idWaitMs(nowMs, this.#lifetimeMs);
     if (waitMs === 0) return true;
     if (this.#idWaits.has(peer)) return false;
     const deadline = new Deadline(this.#context.wheel, () => {
@@ -219,10 +222,9 @@ export class Outbox implements TransmissionKeeper {
     this.#idWaits.delete(peer);
   }
 
-  #transmit(transmission: Transmission): void {
-    const { clock, random, parameters, wheel } = this.#context;
+  #transmit(transmission: Transmission, nowMs: number): void {
+    const { random, parameters, wheel } = this.#context;
     const { peer, lane, bytes } = transmission;
-    const nowMs = clock.monotonic();
     transmission.messageId = peer.takeId(nowMs);
     bytes[2] = transmission.messageId >> 8;
     bytes[3] = transmission.messageId;
@@ -243,18 +245,24 @@ export class Outbox implements TransmissionKeeper {
       transmission.holdsTurn = true;
       lane.outstanding++;
     }
-    wheel.arm(transmission, transmission.timeoutMs);
+    wheel.arm(transmission, transmission.timeoutMs, nowMs);
     this.#put(transmission);
     // Not from within `send`, whose caller does not have it in hands yet.
     if (transmission.watcher.sent !== undefined) queueMicrotask(() => tellSent(transmission));
   }
 
   #put(transmission: Transmission): void {
-    const { bytes, peer, retransmissions } = transmission;
-    this.#context.wire.put(bytes, peer.address, retransmissions, (error) => {
+    const { bytes, peer, retransmissions, confirmable } = transmission;
+    // Where there was a way a moment ago, silence and the repeat will tell that it is gone.
+    const sure = peer.heard && confirmable && retransmissions === 0;
+    this.#context.wire.put(bytes, peer.address, retransmissions, sure ? null : this.#watch(transmission));
+  }
+
+  #watch(transmission: Transmission): (error: Error) => void {
+    return (error) => {
       this.#context.counters.sendErrors++;
       this.#refused(transmission, error);
-    });
+    };
   }
 
   /** The system cannot send it. */
@@ -298,6 +306,7 @@ export class Outbox implements TransmissionKeeper {
       return;
     }
     const { counters, wheel } = this.#context;
+    peer.heard = false;
     if (transmission.retransmissions < maxRetransmit) {
       transmission.retransmissions++;
       counters.retransmissions++;

@@ -33,6 +33,8 @@ export class Peer {
   lastUsedMs: number;
   /** It is there: we asked it, or it answered what only it could know. Others are strangers, maybe invented ones. */
   known = false;
+  /** The last message to it was not met with silence: there is a way to it. */
+  heard = false;
   /** It was heard of again after it was made; a stranger that was not is the first to be forgotten. */
   returned = false;
   /** No longer in the table of peers: nothing that comes in finds it. */

@@ -14,6 +14,9 @@ export interface PeerTableContext {
 /** How many peers are looked at for an idle one when the table is full. */
 const EVICTION_LOOKS = 64;
 
+/** How many of the peers that were met last are found without a key of text; a power of two. */
+const NEAR = 256;
+
 /**
  * The peers with state, by address and port. Known ones and strangers have bounds of their own: however many sources
  * are invented, those that we talk to keep their place, and there is always room for one more that we ask.
@@ -21,6 +24,7 @@ const EVICTION_LOOKS = 64;
 export class PeerTable {
   readonly #context: PeerTableContext;
   readonly #byAddress = new Map<string, Peer>();
+  readonly #near = new Array<Peer | undefined>(NEAR).fill(undefined);
   readonly #known = new Set<Peer>();
   readonly #strangers = new Set<Peer>();
   #lastNumber = 0;
@@ -34,7 +38,13 @@ export class PeerTable {
   }
 
   find(address: PeerAddress): Peer | undefined {
-    return this.#byAddress.get(keyOf(address));
+    const place = placeOf(address);
+    const near = this.#near[place];
+    if (near !== undefined && near.address.port === address.port && near.address.address === address.address)
+      return near;
+    const found = this.#byAddress.get(keyOf(address));
+    if (found !== undefined) this.#near[place] = found;
+    return found;
   }
 
   /** One that we ask. Throws `coap.busy` when the table is full of peers that are in use. */
@@ -97,6 +107,8 @@ export class PeerTable {
   #forget(peer: Peer): void {
     peer.forgotten = true;
     this.#byAddress.delete(keyOf(peer.address));
+    const place = placeOf(peer.address);
+    if (this.#near[place] === peer) this.#near[place] = undefined;
     this.#known.delete(peer);
     this.#strangers.delete(peer);
   }
@@ -127,6 +139,15 @@ export class PeerTable {
     this.#context.onDropped();
     this.#forget(peer);
   }
+}
+
+/** By the port and the last characters of the address, in which neighbours differ. */
+function placeOf({ address, port }: PeerAddress): number {
+  const end = address.length - 1;
+  return (
+    (port + address.charCodeAt(end) + 10 * address.charCodeAt(end - 1) + 100 * address.charCodeAt(end - 2)) &
+    (NEAR - 1)
+  );
 }
 
 function keyOf(address: PeerAddress): string {

@@ -46,6 +46,12 @@ export class RecentMap<K extends string | number, V> {
       if (this.#older?.delete(key) === true && this.#older.size === 0) this.#older = undefined;
       return;
     }
+    if (at === this.#keys.length - 1) {
+      // nearly always, and without an array for what is taken out
+      this.#keys.pop();
+      this.#values.pop();
+      return;
+    }
     this.#keys.splice(at, 1);
     this.#values.splice(at, 1);
   }

@@ -13,21 +13,41 @@ export interface WireContext {
   transport: CoapTransport;
 }
 
+/** Of so many answers one is watched while none of them fails: to hear of each costs a tenth more. */
+const UNWATCHED_ANSWERS = 31;
+
 /** The last place that every message passes: counted, and shown to whoever looks. */
 export class Wire {
   tap: WireTap | undefined;
   readonly #context: WireContext;
+  /** How many answers may still go without anybody who hears whether the system took them. */
+  #unwatched = 0;
   // An answer that cannot be sent is like one that was lost: the other end asks again.
-  readonly #onLost = (): void => void this.#context.counters.sendErrors++;
+  readonly #onLost = (): void => {
+    this.#context.counters.sendErrors++;
+    this.#unwatched = 0;
+  };
 
   constructor(context: WireContext) {
     this.#context = context;
   }
 
-  /** `repeat` as in `WireEvent`; `failed` as in `Datagrams.send`, and it counts the error by itself. */
-  put(bytes: Uint8Array, to: PeerAddress, repeat = 0, failed: (error: Error) => void = this.#onLost): void {
+  /**
+   * `repeat` as in `WireEvent`. `failed` as in `Datagrams.send`, and it counts the error by itself; null tells nobody;
+   * left out for an answer, whose errors are counted here, all of them after the first that is seen.
+   */
+  put(bytes: Uint8Array, to: PeerAddress, repeat = 0, failed?: ((error: Error) => void) | null): void {
     this.sent(bytes, to, repeat);
-    this.#context.datagrams.send(bytes, to, failed);
+    const { datagrams } = this.#context;
+    if (failed === null) datagrams.send(bytes, to);
+    else if (failed !== undefined) datagrams.send(bytes, to, failed);
+    else if (this.#unwatched > 0) {
+      this.#unwatched--;
+      datagrams.send(bytes, to);
+    } else {
+      this.#unwatched = UNWATCHED_ANSWERS;
+      datagrams.send(bytes, to, this.#onLost);
+    }
   }
 
   /** One that goes out by another way. */

@@ -40,9 +40,9 @@ export interface Datagrams {
   ): Promise<{ host: string; port: number }>;
   /**
    * `failed` is called, never before `send` returns, when the system refuses to send; nothing is said when a
-   * datagram is lost on its way, nor after `stop`.
+   * datagram is lost on its way, nor after `stop`. Without it nobody is told, which costs a tenth less.
    */
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void;
+  send(bytes: Uint8Array, to: PeerAddress, failed?: (error: Error) => void): void;
   /**
    * A socket on a free port that sends to a group through that interface, and the answers that come to it. Missing
    * where there are no groups (DTLS). Fails with the system's error.

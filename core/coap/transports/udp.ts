@@ -26,6 +26,8 @@ type Deliver = (bytes: Uint8Array, from: PeerAddress) => void;
 interface Bound {
   socket: Socket;
   at: PeerAddress;
+  /** Where it reaches: everything of its family, or one side of the border of this machine. */
+  reach: 'any' | 'loopback' | 'network';
 }
 
 /**
@@ -148,7 +150,9 @@ export class UdpDatagrams implements Datagrams {
       throw coapError('coap.cancelled', 'The CoAP endpoint was stopped while it started.');
     }
     widen(socket);
-    return { socket, at: { ...at, port: socket.address().port } };
+    const reach =
+      at.address === '0.0.0.0' || at.address === '::' ? 'any' : isLoopback(at) ? 'loopback' : 'network';
+    return { socket, at: { ...at, port: socket.address().port }, reach };
   }
 
   #open(family: 4 | 6, deliver: Deliver, reuseAddr = false): Socket {
@@ -161,14 +165,18 @@ export class UdpDatagrams implements Datagrams {
     return socket;
   }
 
-  send(bytes: Uint8Array, to: PeerAddress, failed: (error: Error) => void): void {
+  send(bytes: Uint8Array, to: PeerAddress, failed?: (error: Error) => void): void {
     if (!this.#running) return;
     try {
-      this.#socketFor(to).send(bytes, to.port, to.address, (error) => {
-        if (error !== null && this.#running) failed(error);
-      });
+      const socket = this.#socketFor(to);
+      if (failed === undefined) socket.send(bytes, to.port, to.address);
+      else {
+        socket.send(bytes, to.port, to.address, (error) => {
+          if (error !== null && this.#running) failed(error);
+        });
+      }
     } catch (error) {
-      queueMicrotask(() => failed(error instanceof Error ? error : new Error(String(error))));
+      queueMicrotask(() => failed?.(error instanceof Error ? error : new Error(String(error))));
     }
   }
 
@@ -196,10 +204,9 @@ export class UdpDatagrams implements Datagrams {
   }
 
   #socketFor(to: PeerAddress): Socket {
-    for (const { socket, at } of this.#listening) {
+    for (const { socket, at, reach } of this.#listening) {
       if (at.family !== to.family) continue;
-      if (at.address === '0.0.0.0' || at.address === '::') return socket;
-      if (isLoopback(at) === isLoopback(to)) return socket;
+      if (reach === 'any' || (reach === 'loopback') === isLoopback(to)) return socket;
     }
     let socket = this.#asking.get(to.family);
     if (socket === undefined) {
