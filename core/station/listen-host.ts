@@ -23,7 +23,9 @@ export interface ListenPlace extends HostPort {
 export function checkListenPlace(place: ListenPlace, all: readonly ListenPlace[]): void {
   checkListenHost(place.host);
   if (place.port === 0) return;
-  const other = all.find(({ id, host, port }) => id !== place.id && host === place.host && port === place.port);
+  const other = all.find(
+    ({ id, host, port }) => id !== place.id && host === place.host && port === place.port,
+  );
   if (other === undefined) return;
   throw new CodedError(
     'listeners.bad_address',

@@ -5,7 +5,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -16,7 +15,7 @@ import { BLOCK2, OBSERVE, URI_PATH, findUint } from '../../core/coap/codec/optio
 import { decodeFramed } from '../../core/coap/reliable/codec.ts';
 import { ReliableNet, ask, pathOptions, plant, until, uriOf } from '../support/coap-reliable-net.ts';
 import type { Plant } from '../support/coap-reliable-net.ts';
-import { findProgram, freeTcpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { findProgram, freeTcpPortPair, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const BACK_ENDS = ['notls', 'openssl', 'gnutls'] as const;
 const missing = new Set(
@@ -51,24 +50,11 @@ beforeEach(() => {
 });
 afterEach(() => net.close());
 
-/** Two free ports in a row: libcoap takes the second for TLS. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const port = await freeTcpPort();
-    const next = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      next.once('error', () => resolve(false));
-      next.listen(port + 1, '127.0.0.1', () => next.close(() => resolve(true)));
-    });
-    if (isFree) return port;
-  }
-}
-
 async function startServer(
   backEnd: string,
   ...args: string[]
 ): Promise<{ server: ChildProcess; port: number }> {
-  const port = await freePorts();
+  const port = await freeTcpPortPair();
   const server = startPeer(`coap-server-${backEnd}`, [
     ...['-A', '127.0.0.1', '-p', String(port), '-d', '10'],
     ...args,

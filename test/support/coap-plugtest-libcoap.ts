@@ -4,10 +4,9 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, freeTcpPort, missingPeers, startPeer, stopChild } from './peers.ts';
+import { findProgram, freeTcpPortPair, missingPeers, startPeer, stopChild } from './peers.ts';
 
 export type Way = 'udp' | 'tcp' | 'openssl' | 'gnutls';
 export const WAYS: readonly Way[] = ['udp', 'tcp', 'openssl', 'gnutls'];
@@ -225,7 +224,7 @@ export class LibcoapServer {
 
   /** Listens when it resolves. */
   static async start(way: Way, ...args: string[]): Promise<LibcoapServer> {
-    return LibcoapServer.startAt(await freePorts(), way, ...args);
+    return LibcoapServer.startAt(await freeTcpPortPair(), way, ...args);
   }
 
   /** At a port where one was before. */
@@ -292,18 +291,5 @@ export class LibcoapServer {
   /** Without a word to anybody. */
   async kill(): Promise<void> {
     await stopChild(this.#child, 'SIGKILL');
-  }
-}
-
-/** Two free ports in a row: libcoap takes the second for TLS. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const port = await freeTcpPort();
-    const next = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      next.once('error', () => resolve(false));
-      next.listen(port + 1, '127.0.0.1', () => next.close(() => resolve(true)));
-    });
-    if (isFree) return port;
   }
 }

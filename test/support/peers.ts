@@ -74,6 +74,19 @@ export function freeTcpPort(): Promise<number> {
   });
 }
 
+/** The first of two such ports in a row: libcoap takes the second for TLS. */
+export async function freeTcpPortPair(): Promise<number> {
+  for (;;) {
+    const port = await freeTcpPort();
+    const next = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      next.once('error', () => resolve(false));
+      next.listen(port + 1, '127.0.0.1', () => next.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+}
+
 /** A UDP port that was free a moment ago on 127.0.0.1. */
 export function freeUdpPort(): Promise<number> {
   return new Promise((resolve, reject) => {
