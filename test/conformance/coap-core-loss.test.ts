@@ -153,6 +153,18 @@ describe.skipIf(missing.length > 0)('our client and libcoap with losses', () => 
     },
   );
 
+  test.concurrent('TD_COAP_CORE_16: nothing is lost, an acknowledged request is not repeated', async () => {
+    const quick = await ourClient(500);
+    const { response, relay } = await through(
+      '/async?1',
+      () => false,
+      (one) => until(() => one.passed.length === 4),
+      quick,
+    ).finally(() => quick.stop());
+    expect(relay.story).toEqual(['> CON 0.01', '< ACK 0.00', '< CON 2.05', '> ACK 0.00']);
+    expect([text(response), response.retransmissions]).toEqual(['done', 0]);
+  });
+
   test.concurrent('TD_COAP_CORE_16: the answer is lost', async () => {
     const { response, relay } = await through('/async?1', first('client', isAnswer), (one) =>
       until(() => one.passed.length === 5),
