@@ -52,7 +52,9 @@ export class Registration<Owner extends RegistrationOwner> implements TokenOwner
   readonly #resolver: HostResolver | undefined;
   #trace: Trace | undefined;
   readonly #owner: Owner;
-  readonly #stop = new AbortController();
+  #ended = false;
+  /** Ends the search for a way; most need none. */
+  #search: AbortController | undefined;
   readonly #responseDue: Deadline;
   #carrier: Carrier | undefined;
   #token: Uint8Array = NO_BYTES;
@@ -97,18 +99,22 @@ export class Registration<Owner extends RegistrationOwner> implements TokenOwner
 
   /** Asks. What becomes of it is told to the owner, and nothing more once it has ended. */
   async begin(): Promise<void> {
-    if (this.#looking || this.#stop.signal.aborted) return;
+    if (this.#looking || this.#ended) return;
     this.#looking = true;
     try {
       const { carriers } = this.#context;
       const found =
         carriers.now(this.#target) ??
-        (await carriers.reach(this.#target.uri, this.#stop.signal, this.#resolver));
+        (await carriers.reach(
+          this.#target.uri,
+          (this.#search ??= new AbortController()).signal,
+          this.#resolver,
+        ));
       this.#looking = false;
-      if (!this.#stop.signal.aborted) this.#ask(found);
+      if (!this.#ended) this.#ask(found);
     } catch (error) {
       this.#looking = false;
-      if (!this.#stop.signal.aborted) this.#owner.onTrouble(error);
+      if (!this.#ended) this.#owner.onTrouble(error);
     }
   }
 
@@ -154,7 +160,8 @@ export class Registration<Owner extends RegistrationOwner> implements TokenOwner
   /** Stops asking and hearing. Returns the way to a server that may still have us in its list. */
   end(): Carrier | undefined {
     const carrier = this.#carrier;
-    this.#stop.abort();
+    this.#ended = true;
+    this.#search?.abort();
     this.settle();
     this.#forget();
     return carrier?.closed === true ? undefined : carrier;

@@ -68,7 +68,8 @@ export class Incoming implements IncomingRequest, WheelEntry {
   }
 
   get peerKey(): string {
-    return `${this.#keeper.transport} ${this.peer.text}`;
+    // The same text object each time: tables then need not read it again.
+    return (this.peer.key ??= `${this.#keeper.transport} ${this.peer.text}`);
   }
 
   get identity(): string | null {

@@ -52,6 +52,8 @@ export class Peer {
   readonly tokens = new RecentMap<string, TokenOwner>();
   /** Made when first asked for. */
   carrier: Carrier | undefined;
+  /** As requests of it tell it to the server. */
+  key: string | undefined;
   #text: string | undefined;
   #nextId: number;
   // When each segment of the id space was last used; made when the first id is taken.
