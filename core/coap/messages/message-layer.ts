@@ -46,6 +46,9 @@ export interface MessageLayerContext {
 
 const SWEEP_MS = 15_000;
 
+/** A message without code, token, options and payload. */
+const EMPTY_BYTES = 4;
+
 /**
  * The message layer of RFC 7252 §4 and the matching of §5.3, for both roles on one endpoint: what comes in is
  * checked, deduplicated by (peer, message id), acknowledged or rejected, and handed to the owner of its token or
@@ -240,7 +243,8 @@ export class MessageLayer {
       return; // means nothing and is ignored (§4.3)
     }
     const transmission = peer?.transmissions.get(messageId);
-    if (type === RST) this.#context.counters.resetsReceived++;
+    // To an empty CON it is the answer: a pong (§4.3).
+    if (type === RST && transmission?.bytes.length !== EMPTY_BYTES) this.#context.counters.resetsReceived++;
     if (peer === undefined || transmission === undefined || (type === ACK && !transmission.confirmable)) {
       if (type === ACK) this.#context.counters.unmatched++;
       this.#wire.saw(bytes, from, 'unmatched');
