@@ -226,7 +226,7 @@ describe.skipIf(missing.length > 0)('our server and libcoap over UDP alone', () 
       // Each repeat says what is true then, under its own id and number (RFC 7641 §4.5.2).
       expect(sent().map(({ repeat }) => repeat)).toEqual([0, 1, 2, 3]);
       for (const what of [
-        sent().map(({ messageId }) => messageId),
+        sent().map(({ messageId }) => String(messageId)),
         sent().map((one) => optionValues(one, 'Observe')[0]!.toString('hex')),
         sent().map(({ payload }) => payload.toString()),
       ]) {
