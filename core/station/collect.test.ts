@@ -35,6 +35,7 @@ function everyLimit(): string[] {
       endpoint: part(new CoapEndpoint({ clock, log: silentLog })),
       server: { counters: atOne(newServerCounters()) },
       directory: { counters: atOne(newDirectoryCounters()) },
+      desk: { leftOut: 1 },
       registry: part(registry),
       topics: part(new TopicTree({ sink, seriesOf: () => [] })),
       telemetry: part(new Telemetry({ catalog: registry })),

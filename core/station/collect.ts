@@ -40,6 +40,7 @@ export interface LimitParts {
   endpoint: Pick<CoapEndpoint, 'counters'>;
   server: Pick<CoapServer, 'counters'>;
   directory: Pick<Directory, 'counters'>;
+  desk: Pick<CoapDesk, 'leftOut'>;
   registry: Pick<DeviceRegistry, 'counters'>;
   topics: Pick<TopicTree, 'counters'>;
   telemetry: Pick<Telemetry, 'counters'>;
@@ -113,6 +114,7 @@ export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCount
       resets_received: coap.resetsReceived,
       dropped_by_limit: coap.droppedByLimit,
       send_errors: coap.sendErrors,
+      resources_left_out: parts.desk.leftOut,
     },
     coap_server: withoutUse({ ...parts.server.counters }),
     coap_directory: withoutUse({ ...parts.directory.counters }),
