@@ -103,13 +103,21 @@ export class CoapListeners {
     });
   }
 
-  /** Throws `listeners.unknown`, `.fixed`, and as `add`. A running listener that fails then is a status. */
+  /**
+   * Connections stay where only the name is another. Throws `listeners.unknown`, `.fixed`, and as `add`. A running
+   * listener that fails then is a status.
+   */
   change(config: CoapListenerConfig): Promise<CoapListenerStatus> {
     return this.#inTurn(async () => {
       const entry = this.#changeable(config.id);
       this.#check(config);
+      this.#save([...this.#entries.values()], config);
+      const stays = entry.opened !== null && config.enabled && isSamePlace(entry.config, config);
       entry.config = config;
-      this.#save([...this.#entries.values()]);
+      if (stays) {
+        this.changed.emit();
+        return statusOf(entry);
+      }
       await this.#close(entry);
       if (config.enabled) await this.#open(entry);
       return statusOf(entry);
@@ -224,14 +232,17 @@ export class CoapListeners {
 
   #setEnabled(entry: Entry, enabled: boolean): void {
     if (entry.fixed || entry.config.enabled === enabled) return;
-    entry.config = { ...entry.config, enabled };
-    this.#save([...this.#entries.values()]);
+    const config = { ...entry.config, enabled };
+    this.#save([...this.#entries.values()], config);
+    entry.config = config;
   }
 
-  #save(entries: Entry[]): void {
-    this.#parts.settings.change({
-      listeners: entries.filter(({ fixed }) => !fixed).map(({ config }) => config),
-    });
+  /** `changed` in place of the one with its id. Throws `access.unwritable`: nothing is different then. */
+  #save(entries: Entry[], changed?: CoapListenerConfig): void {
+    const listeners = entries
+      .filter(({ fixed }) => !fixed)
+      .map(({ config }) => (config.id === changed?.id ? changed : config));
+    this.#parts.settings.change({ listeners });
   }
 
   #configs(): CoapListenerConfig[] {
@@ -259,6 +270,10 @@ export class CoapListeners {
 
 function isSecure({ transport }: CoapListenerConfig): boolean {
   return transport === 'tls' || transport === 'wss';
+}
+
+function isSamePlace(one: CoapListenerConfig, other: CoapListenerConfig): boolean {
+  return (['transport', 'host', 'port', 'certificate'] as const).every((key) => one[key] === other[key]);
 }
 
 function isEnabled({ config }: Entry): boolean {
