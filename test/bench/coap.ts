@@ -12,6 +12,31 @@ import { median, table, writeReport } from './support/report.ts';
 export const about =
   'CoAP beside node-coap and libcoap, in turns [--loads client,server,tcp,blocks] [--rounds 5] [--seconds 1] [--peers 100] [--gc]';
 
+/*
+ * How to read it.
+ * - Every contender is a process of its own, one works at a time, and every round asks each of them in turn. A figure is
+ *   the median of its rounds, a ratio that of two medians. `µs` is processor time per answer, all threads, and suffers
+ *   less than the rates do when others use the machine; `µs against` is how many times less of it than the first one.
+ * - The peers of the client are a responder that never sleeps and takes a core; with both cores in use by others the
+ *   rates say little. `bare` does no CoAP: it is the floor of node:dgram for one datagram out and one in.
+ * - libcoap has no client that can be loaded like this: coap-client sends one request per process (`-G` waits a second
+ *   between two). It is measured where it does many by itself, by a body in small blocks, one after the other; there its
+ *   times hold the start of a process, some 5 ms. node-coap speaks neither TCP nor more than blocks of its own choice.
+ *
+ * What bounds our client (perf, November 2026, two shared cores; µs of processor time per request).
+ * - `bare` takes 7.1 to 7.5: 4.7 in the kernel (sendmsg with the way through loopback, recvmsg), 2.4 in Node. node-coap
+ *   takes 33 to 37. So no client over node:dgram on one thread can do 5 times what node-coap does: even one that costs
+ *   nothing itself ends at 4.5 times. Ours costs 1.5 to 2 beyond `bare` (it was 6).
+ * - Tried, each against `bare` in turns: a callback for each send 0.7 to 0.9 more, so there is one only where an error
+ *   would not be learned otherwise (`Outbox.#put`, `Wire.put`); a connected socket for each peer the same within 2 %
+ *   (what it saves in sendmsg it loses in a second recvmsg for each datagram), so there is none; arrays of buffers, or
+ *   offset and length, the same; `--max-semi-space-size` the same. Sending many datagrams by one system call
+ *   (sendmmsg), and receiving so, is not offered by Node.
+ * - What is left of ours is spread thin: views on what came, the promise, the timer, three looks at the clock.
+ *
+ * Our server takes 3 beyond the floor: a third of it is to remember each message for its duplicates (RFC 7252 §4.5).
+ */
+
 const SERVER_PATH = 'bench/temperature';
 const LIBCOAP_PATH = 'example_data';
 const ASKER = join(import.meta.dirname, 'coap/asker.ts');
@@ -203,13 +228,14 @@ function report(title: string, rows: Row[]): void {
       `${thousands(Math.min(...rates))} - ${thousands(Math.max(...rates))}`,
       `${(rateOf(row) / rateOf(first!)).toFixed(2)} x`,
       microsOf(row).toFixed(1),
+      `${(microsOf(first!) / microsOf(row)).toFixed(2)} x`,
       served.length === 0 ? '-' : median(served).toFixed(1),
       median(row.samples.map(({ loopDelayP99Ms }) => loopDelayP99Ms)).toFixed(1),
       grown.length === 0 ? '-' : `${(median(grown) / 1e6).toFixed(1)} MB`,
       String(row.samples.reduce((sum, { wrong }) => sum + wrong, 0)),
     ];
   });
-  const head = ['', 'median/s', 'range', `against ${first!.name}`, 'client µs', 'server µs'];
+  const head = ['', 'median/s', 'range', `against ${first!.name}`, 'client µs', 'µs against', 'server µs'];
   console.log(`\n${title}`);
   console.log(table([...head, 'client p99 ms', 'heap grew', 'wrong'], cells), '\n');
 }
