@@ -128,8 +128,11 @@ export class Observing {
   /** Ends it for good, whoever wants it; nobody is waited for. */
   drop(entry: Entry): void {
     entry.observed = false;
+    const observation = this.#take(entry);
+    // Whoever looks on sees that it is over.
+    if (entry.view.observation !== null) this.#parts.table.show(entry, { observation: null });
     entry.watchers.clear();
-    void this.#cancelled(entry.view.uri, this.#take(entry));
+    void this.#cancelled(entry.view.uri, observation);
   }
 
   /** Ends all without forgetting what is wanted. */
