@@ -40,6 +40,8 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
   beforeAll(async () => {
     libcoap = await LibcoapServer.start(way, '-d', '20');
     uri = `${libcoap.base}/large`;
+    // What comes in one piece with the CSM of a new connection is not told by libcoap.
+    if (way === 'tcp') await endpoint.ping(libcoap.base);
     await watched(libcoap, uri, { method: 'PUT', payload: body, contentFormat: 0 });
   });
   afterAll(() => libcoap?.stop());
@@ -118,6 +120,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap that echo
   let libcoap: LibcoapServer;
   beforeAll(async () => {
     libcoap = await LibcoapServer.start(way, '-d', '20', '-e');
+    if (way === 'tcp') await endpoint.ping(libcoap.base);
   });
   afterAll(() => libcoap?.stop());
 
