@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket as UdpSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
+import { Waiting } from './waiting.ts';
 
 /** In hexadecimal; `rest` is options, payload marker and payload. Blanks are left out. */
 export interface Octets {
@@ -186,7 +187,7 @@ export class ByteClient {
   readonly received: Octets[] = [];
   readonly #send: (message: Partial<Octets> & { code: string }) => void;
   readonly #close: () => Promise<void>;
-  #wake: () => void = () => undefined;
+  readonly #waiting = new Waiting(() => JSON.stringify(this.received));
   #ended = false;
 
   private constructor(
@@ -231,7 +232,7 @@ export class ByteClient {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       client.#ended = true;
-      client.#wake();
+      client.#waiting.wake();
     });
     if (csm !== null) client.send({ code: CSM_CODE, rest: csm });
     return client;
@@ -247,19 +248,8 @@ export class ByteClient {
   }
 
   /** Until `condition` holds, asked at each message; fails after five seconds. */
-  async until(condition: () => boolean, what: string): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`waited in vain until ${what}: ${JSON.stringify(this.received)}`)),
-        5_000,
-      );
-      this.#wake = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  until(condition: () => boolean, what: string): Promise<void> {
+    return this.#waiting.until(condition, what, 5_000);
   }
 
   /** The next `count` messages but for CSMs. */
@@ -277,6 +267,6 @@ export class ByteClient {
 
   #take(message: Octets): void {
     this.received.push(message);
-    this.#wake();
+    this.#waiting.wake();
   }
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, freeTcpPortPair, missingPeers, startPeer, stopChild } from './peers.ts';
+import { Waiting } from './waiting.ts';
 
 export type Way = 'udp' | 'tcp' | 'openssl' | 'gnutls';
 export const WAYS: readonly Way[] = ['udp', 'tcp', 'openssl', 'gnutls'];
@@ -49,20 +50,15 @@ export interface Pdu {
   options: [name: string, value: string][];
   /** Text as it is; of binary data only the hexadecimal that libcoap prints; empty without one. */
   payload: string;
-  /** Bytes of the whole message; 0 for what is sent with OpenSSL, where libcoap does not say. */
+  /** What came or went at once, this message first; 0 where libcoap does not say: with OpenSSL, and for later messages. */
   bytes: number;
 }
 
 const MOVED = /^.{15,}? (UDP|TCP|TLS) : (sent|received) (\d+) bytes$/;
 const SHOWN = /^v:1 t:(\w+) c:(\S+) i:([0-9a-f]{4}) \{([0-9a-f]*)\} \[ ?(.*?) ?\](?: :: ([\s\S]*))?$/;
-/** What comes before a message that stays here. */
+/** What comes before a message that is shown and not sent. */
 const UNSENT = /PDU presented by app|response dropped/;
-
-/** It is shown before it is sent, or once more when all blocks of its body are there. */
-function staysHere(shown: RegExpExecArray, lineBefore: string): boolean {
-  const earlier = SHOWN.exec(lineBefore);
-  return UNSENT.test(lineBefore) || (earlier?.[2] === shown[2] && earlier?.[4] === shown[4]);
-}
+const METHODS = new Set(['GET', 'POST', 'PUT', 'DELETE', 'FETCH', 'PATCH', 'iPATCH']);
 
 const SIGNALS = new Set(['CSM', 'PING', 'PONG', 'RELEASE', 'ABORT', '7.01', '7.02', '7.03', '7.04', '7.05']);
 
@@ -78,23 +74,22 @@ export function valuesOf(pdu: Pdu, option: string): string[] {
 /** Whole messages in what libcoap printed; the last, unfinished line is left out. */
 export function parsePdus(printed: string): Pdu[] {
   const pdus: Pdu[] = [];
+  const isServer = /created (?:UDP|TCP|TLS) {1,2}endpoint/.test(printed);
   // With OpenSSL it shows what it sends over TLS and does not say that it does.
   const sentUnsaid = printed.includes('TLS : SSL_');
   let before = '';
   let moved: Pick<Pdu, 'transport' | 'way' | 'bytes'> | undefined;
+  let transport: Pdu['transport'] = sentUnsaid ? 'tls' : 'udp';
   for (const line of printed.split('\n').slice(0, -1)) {
     const moving = MOVED.exec(line);
     const shown = moving === null ? SHOWN.exec(line) : null;
     if (moving !== null) {
-      const [, transport, way, bytes] = moving;
-      moved = {
-        transport: transport!.toLowerCase() as Pdu['transport'],
-        way: way as Pdu['way'],
-        bytes: Number(bytes),
-      };
+      transport = moving[1]!.toLowerCase() as Pdu['transport'];
+      moved = { transport, way: moving[2] as Pdu['way'], bytes: Number(moving[3]) };
     } else {
-      if (shown !== null && moved === undefined && sentUnsaid && !staysHere(shown, before)) {
-        moved = { transport: 'tls', way: 'sent', bytes: 0 };
+      if (shown !== null && moved === undefined && transport !== 'udp' && !UNSENT.test(before)) {
+        const way = wayOfUnsaid(shown, pdus.at(-1), isServer, sentUnsaid);
+        if (way !== undefined) moved = { transport, way, bytes: 0 };
       }
       if (shown !== null && moved !== undefined) pdus.push(pduOf(moved, shown));
       moved = undefined;
@@ -102,6 +97,24 @@ export function parsePdus(printed: string): Pdu[] {
     before = line;
   }
   return pdus;
+}
+
+/**
+ * A stream may bring several messages at once: how many bytes came is said before the first of them only. Undefined
+ * for a request that is shown once more when all blocks of its body are there.
+ */
+function wayOfUnsaid(
+  [, , code, , token]: RegExpExecArray,
+  last: Pdu | undefined,
+  isServer: boolean,
+  sentUnsaid: boolean,
+): Pdu['way'] | undefined {
+  if (METHODS.has(code!)) {
+    if (isServer && last?.code === code && last?.token === token) return undefined;
+    return isServer ? 'received' : 'sent';
+  }
+  if (/^[245]\./.test(code!)) return isServer ? 'sent' : 'received';
+  return sentUnsaid ? 'sent' : 'received';
 }
 
 function pduOf(moved: Pick<Pdu, 'transport' | 'way' | 'bytes'>, shown: RegExpExecArray): Pdu {
@@ -204,7 +217,7 @@ export class LibcoapServer {
   readonly #way: Way;
   readonly #child: ChildProcess;
   #printed = '';
-  #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting(() => this.#printed);
   #seen = 0;
 
   private constructor(way: Way, port: number, child: ChildProcess) {
@@ -213,18 +226,23 @@ export class LibcoapServer {
     this.#child = child;
     const take = (part: Buffer): void => {
       this.#printed += part.toString('latin1');
-      for (const wake of this.#waiting) wake();
+      this.#waiting.wake();
     };
     child.stdout!.on('data', take);
     child.stderr!.on('data', take);
-    child.once('close', () => {
-      for (const wake of this.#waiting) wake();
-    });
+    child.once('close', () => this.#waiting.wake());
   }
 
   /** Listens when it resolves. */
   static async start(way: Way, ...args: string[]): Promise<LibcoapServer> {
-    return LibcoapServer.startAt(await freeTcpPortPair(), way, ...args);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await LibcoapServer.startAt(await freeTcpPortPair(), way, ...args);
+      } catch (error) {
+        // Free over TCP only, or taken in the meantime.
+        if (attempt === 5 || !String(error).includes('Address already in use')) throw error;
+      }
+    }
   }
 
   /** At a port where one was before. */
@@ -261,27 +279,9 @@ export class LibcoapServer {
     return taken;
   }
 
-  /** Until `condition` holds, asked whenever something was printed; fails after `timeoutMs`. */
-  async until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => finish(new Error(`waited in vain until ${what}\n${this.#printed}`)),
-        timeoutMs,
-      );
-      const finish = (error?: Error): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const wake = (): void => {
-        if (condition()) finish();
-        else if (this.#child.exitCode !== null)
-          finish(new Error(`libcoap ended before ${what}: ${this.#printed}`));
-      };
-      this.#waiting.add(wake);
-    });
+  /** Until `condition` holds, asked whenever something was printed; fails after `timeoutMs`, ten seconds unless given. */
+  until(condition: () => boolean, what: string, timeoutMs?: number): Promise<void> {
+    return this.#waiting.until(condition, what, timeoutMs, () => this.#child.exitCode !== null);
   }
 
   async stop(): Promise<void> {

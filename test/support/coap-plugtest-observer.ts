@@ -4,12 +4,13 @@ import { expect } from 'vitest';
 import { backEndOf, isSignal, parsePdus, valuesOf } from './coap-plugtest-libcoap.ts';
 import type { Pdu, Way } from './coap-plugtest-libcoap.ts';
 import { startPeer, stopChild } from './peers.ts';
+import { Waiting } from './waiting.ts';
 
 /** libcoap asks with Observe and listens for so many seconds, or until it is killed. */
 export class LibcoapObserver {
   readonly #child: ChildProcess;
   #printed = '';
-  #wake: () => void = () => undefined;
+  readonly #waiting = new Waiting(() => this.#printed);
 
   constructor(way: Way, uri: string, { seconds = 60, args = [] as string[] } = {}) {
     const name = `coap-client-${backEndOf(way)}`;
@@ -19,10 +20,10 @@ export class LibcoapObserver {
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
       stream.on('data', (part: Buffer) => {
         this.#printed += part.toString('latin1');
-        this.#wake();
+        this.#waiting.wake();
       });
     }
-    this.#child.once('close', () => this.#wake());
+    this.#child.once('close', () => this.#waiting.wake());
   }
 
   /** Messages of both directions, without signals. */
@@ -40,19 +41,8 @@ export class LibcoapObserver {
   }
 
   /** Asked whenever libcoap printed something; fails after ten seconds. */
-  async until(condition: () => boolean, what: string): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`waited in vain until ${what}\n${this.#printed}`)),
-        10_000,
-      );
-      this.#wake = () => {
-        if (!condition()) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  until(condition: () => boolean, what: string): Promise<void> {
+    return this.#waiting.until(condition, what);
   }
 
   /** Returns all answers once there are so many. */

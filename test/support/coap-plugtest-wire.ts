@@ -6,6 +6,7 @@ import type { CoapOption } from '../../core/coap/codec/options.ts';
 import { optionName } from '../../core/coap/codec/options.ts';
 import type { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { decodeFramed } from '../../core/coap/reliable/codec.ts';
+import { Waiting } from './waiting.ts';
 
 export interface WireMessage {
   direction: 'in' | 'out';
@@ -37,12 +38,12 @@ export function optionValues(message: WireMessage, name: string): Buffer[] {
 export class WireLog {
   readonly messages: WireMessage[] = [];
   readonly close: () => void;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiting(() => this.messages.map(line).join('\n'));
 
   constructor(endpoint: CoapEndpoint) {
     this.close = endpoint.tap((event) => {
       this.messages.push(read(event));
-      for (const wake of this.#waiting) wake();
+      this.#waiting.wake();
     });
   }
 
@@ -56,25 +57,9 @@ export class WireLog {
     return this.messages.splice(0);
   }
 
-  /** Until `condition` holds, asked at every message; fails after `timeoutMs`. */
-  async until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-    if (condition()) return;
-    await new Promise<void>((resolve, reject) => {
-      const finish = (error?: Error): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(wake);
-        if (error === undefined) resolve();
-        else reject(error);
-      };
-      const wake = (): void => {
-        if (condition()) finish();
-      };
-      const timer = setTimeout(
-        () => finish(new Error(`waited in vain until ${what}:\n${this.messages.map(line).join('\n')}`)),
-        timeoutMs,
-      );
-      this.#waiting.add(wake);
-    });
+  /** Until `condition` holds, asked at every message; fails after `timeoutMs`, ten seconds unless given. */
+  until(condition: () => boolean, what: string, timeoutMs?: number): Promise<void> {
+    return this.#waiting.until(condition, what, timeoutMs);
   }
 }
 
