@@ -51,6 +51,8 @@ export async function run(args: string[]): Promise<void> {
     if (error instanceof FuzzFailure)
       console.log(`Once more: ${seconds} ${seed} --cycles ${error.cycle + 1}`);
     console.log(fuzzing.counts());
+    // What it holds open would keep the process.
+    await fuzzing.stop().catch(() => undefined);
     throw error;
   }
   const { loop } = fuzzing;
@@ -72,6 +74,7 @@ export async function run(args: string[]): Promise<void> {
   for (const [name, count] of Object.entries(ends)) line(name, String(count));
   console.log('');
   line('witness', `${ms(witnessMs.median)} median, ${ms(witnessMs.p99)} p99, ${ms(witnessMs.max)} max`);
+  for (const [name, count] of fuzzing.witnessSlow) line(`witness, over 2 s: ${name}`, String(count));
   line('event loop', `${ms(loopMs.p99)} p99, ${ms(loopMs.max)} max`);
   line('heap', quarter === 0 ? 'too short to tell' : `${mebi(early)} -> ${mebi(late)} MiB`);
   const results = { seed, seconds, counts, highest, ends, witnessMs, loopMs, heap };

@@ -127,6 +127,10 @@ export class Fuzzing {
     return this.#asking.ends;
   }
 
+  get witnessSlow(): ReadonlyMap<string, number> {
+    return this.#witness.slow;
+  }
+
   get witnessTimes(): readonly number[] {
     return this.#witness.times;
   }

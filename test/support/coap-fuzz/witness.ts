@@ -13,6 +13,7 @@ const TOPIC = 'witness/of/the/fuzzing';
 /** No notification may stay away for so long while the resource changes. */
 const SILENCE_MS = 15_000;
 const PAUSE_MS = 100;
+const SLOW_MS = 2_000;
 
 /**
  * A peer that behaves: it asks the station over UDP, TCP and WebSockets, observes what it writes there itself, and is
@@ -23,11 +24,14 @@ export class Witness {
   notifications = 0;
   /** Round trips of all that was asked, ms. */
   readonly times: number[] = [];
+  /** How many of each kind took more than 2 s: what got lost was sent again. */
+  readonly slow = new Map<string, number>();
   readonly complaints: string[] = [];
   readonly #rig: Rig;
   readonly #endpoint: CoapEndpoint;
   readonly #server: CoapServer;
   #authority = '';
+  #underWay = '';
   #written = 0;
   #ticks = 0;
   #heardMs = performance.now();
@@ -91,7 +95,11 @@ export class Witness {
   check(): void {
     const nowMs = performance.now();
     if (nowMs - this.#heardMs > SILENCE_MS) this.#complain('it hears no notifications of the station');
-    if (nowMs - this.#ownHeardMs > SILENCE_MS) this.#complain('the station hears no notifications of it');
+    if (nowMs - this.#ownHeardMs > SILENCE_MS) {
+      const observation = this.#rig.desk.resource(`${this.#authority}/tick`)?.observation;
+      const how = JSON.stringify({ observation, underWay: this.#underWay, slow: [...this.slow] });
+      this.#complain(`the station hears no notifications of it: ${how}`);
+    }
   }
 
   async stop(): Promise<void> {
@@ -141,10 +149,13 @@ export class Witness {
 
   async #timed(what: string, run: () => Promise<void>): Promise<void> {
     const fromMs = performance.now();
+    this.#underWay = what;
     try {
       await run();
       this.exchanges++;
-      this.times.push(performance.now() - fromMs);
+      const tookMs = performance.now() - fromMs;
+      this.times.push(tookMs);
+      if (tookMs > SLOW_MS) this.slow.set(what, (this.slow.get(what) ?? 0) + 1);
     } catch (error) {
       this.#complain(`${what}: ${messageOf(error)}`);
     }
