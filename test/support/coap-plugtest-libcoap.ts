@@ -57,7 +57,7 @@ export interface Pdu {
 const MOVED = /^.{15,}? (UDP|TCP|TLS) : (sent|received) (\d+) bytes$/;
 const SHOWN = /^v:1 t:(\w+) c:(\S+) i:([0-9a-f]{4}) \{([0-9a-f]*)\} \[ ?(.*?) ?\](?: :: ([\s\S]*))?$/;
 /** What comes before a message that is shown and not sent. */
-const UNSENT = /PDU presented by app|response dropped/;
+const UNSENT = /PDU presented by app|response dropped|app version of updated PDU/;
 const METHODS = new Set(['GET', 'POST', 'PUT', 'DELETE', 'FETCH', 'PATCH', 'iPATCH']);
 
 const SIGNALS = new Set(['CSM', 'PING', 'PONG', 'RELEASE', 'ABORT', '7.01', '7.02', '7.03', '7.04', '7.05']);
