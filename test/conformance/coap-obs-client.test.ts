@@ -22,6 +22,7 @@ let libcoap: LibcoapServer;
 /** Everything that was shown to the user of the observation. */
 let shown: string[];
 let observation: Observation;
+let asked = 0;
 
 beforeEach(async () => {
   shown = [];
@@ -77,6 +78,16 @@ async function until(condition: () => boolean, what: string, timeout = 10_000): 
   await expect.poll(condition, { timeout, interval: 5, message: what }).toBe(true);
 }
 
+/** libcoap has told all until now: it prints the last message late, and in order. */
+async function told(): Promise<void> {
+  const path = `nothing-${++asked}`;
+  await endpoint.request(`${libcoap.base}/${path}`, { method: 'DELETE' });
+  await libcoap.until(
+    () => seen().some((pdu) => valuesOf(pdu, 'Uri-Path')[0] === path),
+    'libcoap has told it all',
+  );
+}
+
 /** Begins, and waits for the first answer. */
 async function watch(uri: string): Promise<void> {
   observation = endpoint.observe(uri, {}, {
@@ -112,6 +123,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     await until(() => shown.length === 3, 'the second change is shown');
     expect(shown).toEqual(['one', 'two', 'three']);
     await libcoap.until(() => relation().answers.length === 3, 'libcoap has told it all');
+    await told();
     const { request, answers } = relation();
     expect(request.type).toBe(way === 'udp' ? 'CON' : null);
     expectNotifications(request, answers, 'CON');
@@ -132,6 +144,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     // A new connection has tokens of its own, and its first request is not always told by libcoap.
     if (way === 'tcp') return;
     await libcoap.until(() => seen().some((pdu) => observeOf(pdu) === 0), 'libcoap tells of it');
+    await told();
     const after = relation();
     // With the token of the lost one (RFC 7641 §3.3.1).
     expect(after.request.token).toBe(before.request.token);
@@ -144,6 +157,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     await until(() => observation.state === 'retrying', 'we know');
     expect(observation.problem).toContain('4.04');
     await libcoap.until(() => relation().answers.some(({ code }) => code === '4.04'), 'libcoap said so');
+    await told();
     const last = relation().answers.find(({ code }) => code === '4.04')!;
     // libcoap says it in a NON.
     expect([last.type, observeOf(last)]).toEqual([way === 'udp' ? 'NON' : null, undefined]);
@@ -164,6 +178,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
       await other.stop();
     }
     await until(() => shown.at(-1) === 'by another', 'it is shown');
+    await told();
     expectNotifications(relation().request, relation().answers, 'CON');
   });
 
@@ -177,6 +192,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     expect(plain.token).not.toBe(relation().request.token);
     await put('/obs', 'three');
     await until(() => shown.at(-1) === 'three', 'it goes on');
+    await told();
     expectNotifications(relation().request, relation().answers, 'CON');
   });
 
@@ -184,6 +200,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     await watching();
     await observation.cancel();
     await libcoap.until(() => relation().answers.length === 3, 'libcoap answered');
+    await told();
     const { request, answers } = relation();
     const last = seen().findLast(({ code }) => code === 'GET')!;
     expect([last.token, observeOf(last), last.type]).toEqual([
@@ -207,6 +224,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
       await until(() => shown.length === nth + 1, `body ${nth} is shown`);
     }
     expect(shown).toEqual(bodies);
+    await told();
     const { request, answers } = relation();
     expectNotifications(request, answers, 'CON');
     if (way === 'tcp') return;
@@ -230,6 +248,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
       await until(() => shown.length === nth + 1, `body ${nth} is shown`);
     }
     expect(shown).toEqual(bodies);
+    await told();
     expectNotifications(relation().request, relation().answers, 'CON');
     if (way === 'tcp') return;
     const { answers } = relation();
@@ -259,6 +278,7 @@ describe.skipIf(missing.length > 0)('our client and libcoap over UDP alone', () 
       await until(() => shown.length === nth + 1, 'the change is shown');
     }
     expect(shown).toEqual(['0', '1', '2', '3', '4']);
+    await told();
     const { request, answers } = relation();
     expectNotifications(request, [answers[0]!, ...answers.filter(({ type }) => type === 'NON')], 'NON');
     expect(answers.filter(({ type }) => type === 'NON').length).toBeGreaterThanOrEqual(3);
