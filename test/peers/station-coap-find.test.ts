@@ -107,7 +107,7 @@ describe.skipIf(missing.length > 0)('a scan', () => {
   });
 });
 
-describe.skipIf(missing.length > 0)('what a discovery tells', () => {
+describe.skipIf(missing.length > 0)('what a discovery tells', { timeout: 60_000 }, () => {
   it('comes and goes with the list of the server; a forgotten server is gone for good', async () => {
     const server = await libcoap({ flags: ['-d', '10'] });
     const { authority } = server;
@@ -164,70 +164,76 @@ it('saved requests are there after a kill -9, are changed by their id, and remov
   });
 });
 
-describe.skipIf(missing.length > 0)('a device that registers itself with the station', () => {
-  const register = (query: string, links: string): string =>
-    runPeer('coap-client-notls', [
-      ...['-B', '10', '-v', '6', '-m', 'post', '-t', '40', '-e', links],
-      `coap://127.0.0.1:${station.port('coap')}/rd?${query}`,
-    ]);
+describe.skipIf(missing.length > 0)(
+  'a device that registers itself with the station',
+  { timeout: 60_000 },
+  () => {
+    const register = (query: string, links: string): string =>
+      runPeer('coap-client-notls', [
+        ...['-B', '10', '-v', '6', '-m', 'post', '-t', '40', '-e', links],
+        `coap://127.0.0.1:${station.port('coap')}/rd?${query}`,
+      ]);
 
-  it('is seen, becomes a device with its resources, outlives kill -9 at its place, and is removed', async () => {
-    const base = 'coap://127.0.0.9:5800';
-    const seen = followWhole(rpc, 'coapDirectory');
-    const made = register(`ep=pump-7&d=hall3&et=pump&lt=600&base=${base}`, '</flow>;rt="flow";obs,</t>');
-    expect(made).toMatch(/c:2\.01 /);
-    const [one] = (await seen.until(({ registrations }) => registrations.length === 1)).registrations;
-    expect(one).toMatchObject({
-      ...{ endpoint: 'pump-7', sector: 'hall3', endpointType: 'pump', base, lifetimeSeconds: 600 },
-      from: expect.stringMatching(/^udp 127\.0\.0\.1:\d+$/) as string,
-      deviceId: expect.any(Number) as number,
+    it('is seen, becomes a device with its resources, outlives kill -9 at its place, and is removed', async () => {
+      const base = 'coap://127.0.0.9:5800';
+      const seen = followWhole(rpc, 'coapDirectory');
+      const made = register(`ep=pump-7&d=hall3&et=pump&lt=600&base=${base}`, '</flow>;rt="flow";obs,</t>');
+      expect(made).toMatch(/c:2\.01 /);
+      const [one] = (await seen.until(({ registrations }) => registrations.length === 1)).registrations;
+      expect(one).toMatchObject({
+        ...{ endpoint: 'pump-7', sector: 'hall3', endpointType: 'pump', base, lifetimeSeconds: 600 },
+        from: expect.stringMatching(/^udp 127\.0\.0\.1:\d+$/) as string,
+        deviceId: expect.any(Number) as number,
+      });
+      expect(made).toContain(`Location-Path:${one!.location.split('/')[2]}`);
+      expect(one!.links.map(({ uri, observable }) => [uri, observable])).toEqual([
+        [`${base}/flow`, true],
+        [`${base}/t`, false],
+      ]);
+      expect(await rpc.call('devices.get', { id: one!.deviceId! })).toMatchObject({ key: base });
+      expect((await rpc.call('coap.resources', { authority: base })).resources).toHaveLength(2);
+
+      rpc.close();
+      await station.kill9();
+      await open({ coap: station.ready.coap! });
+      const again = followWhole(rpc, 'coapDirectory');
+      const { registrations } = await again.until(() => true);
+      expect(registrations).toEqual([one]);
+      // Its place is good for an update, as it was told.
+      runPeer('coap-client-notls', [
+        ...['-B', '10', '-m', 'post'],
+        `coap://127.0.0.1:${station.port('coap')}${one!.location}?lt=1000`,
+      ]);
+      await again.until((now) => now.registrations[0]?.lifetimeSeconds === 1_000);
+
+      expect(await rpc.call('coap.removeRegistration', { location: one!.location })).toEqual({
+        removed: true,
+      });
+      await again.until((now) => now.registrations.length === 0);
+      await expect(rpc.call('coap.removeRegistration', { location: one!.location })).rejects.toMatchObject({
+        code: 'coap.unknown_registration',
+      });
+      rpc.close();
+      await station.kill9();
+      await open();
+      expect(await followWhole(rpc, 'coapDirectory').until(() => true)).toMatchObject({ registrations: [] });
     });
-    expect(made).toContain(`Location-Path:${one!.location.split('/')[2]}`);
-    expect(one!.links.map(({ uri, observable }) => [uri, observable])).toEqual([
-      [`${base}/flow`, true],
-      [`${base}/t`, false],
-    ]);
-    expect(await rpc.call('devices.get', { id: one!.deviceId! })).toMatchObject({ key: base });
-    expect((await rpc.call('coap.resources', { authority: base })).resources).toHaveLength(2);
 
-    rpc.close();
-    await station.kill9();
-    await open({ coap: station.ready.coap! });
-    const again = followWhole(rpc, 'coapDirectory');
-    const { registrations } = await again.until(() => true);
-    expect(registrations).toEqual([one]);
-    // Its place is good for an update, as it was told.
-    runPeer('coap-client-notls', [
-      ...['-B', '10', '-m', 'post'],
-      `coap://127.0.0.1:${station.port('coap')}${one!.location}?lt=1000`,
-    ]);
-    await again.until((now) => now.registrations[0]?.lifetimeSeconds === 1_000);
-
-    expect(await rpc.call('coap.removeRegistration', { location: one!.location })).toEqual({ removed: true });
-    await again.until((now) => now.registrations.length === 0);
-    await expect(rpc.call('coap.removeRegistration', { location: one!.location })).rejects.toMatchObject({
-      code: 'coap.unknown_registration',
+    it('is gone when its lifetime is over, also where it ended while the station was down', async () => {
+      const seen = followWhole(rpc, 'coapDirectory');
+      register('ep=short&lt=3', '</t>');
+      register('ep=down&lt=6', '</t>');
+      await seen.until(({ registrations }) => registrations.length === 2);
+      const left = await seen.until(({ registrations }) => registrations.length === 1);
+      expect(left.registrations[0]!.endpoint).toBe('down');
+      const { expiresMs } = left.registrations[0]!;
+      rpc.close();
+      await station.kill9();
+      await expect.poll(() => Date.now(), { timeout: 8_000 }).toBeGreaterThan(expiresMs);
+      await open();
+      expect(await followWhole(rpc, 'coapDirectory').until(() => true)).toMatchObject({ registrations: [] });
+      // The devices that they were stay what the station has seen.
+      expect((await deviceKeys()).length).toBe(2);
     });
-    rpc.close();
-    await station.kill9();
-    await open();
-    expect(await followWhole(rpc, 'coapDirectory').until(() => true)).toMatchObject({ registrations: [] });
-  });
-
-  it('is gone when its lifetime is over, also where it ended while the station was down', async () => {
-    const seen = followWhole(rpc, 'coapDirectory');
-    register('ep=short&lt=3', '</t>');
-    register('ep=down&lt=6', '</t>');
-    await seen.until(({ registrations }) => registrations.length === 2);
-    const left = await seen.until(({ registrations }) => registrations.length === 1);
-    expect(left.registrations[0]!.endpoint).toBe('down');
-    const { expiresMs } = left.registrations[0]!;
-    rpc.close();
-    await station.kill9();
-    await expect.poll(() => Date.now(), { timeout: 8_000 }).toBeGreaterThan(expiresMs);
-    await open();
-    expect(await followWhole(rpc, 'coapDirectory').until(() => true)).toMatchObject({ registrations: [] });
-    // The devices that they were stay what the station has seen.
-    expect((await deviceKeys()).length).toBe(2);
-  });
-});
+  },
+);

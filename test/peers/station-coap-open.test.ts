@@ -38,7 +38,7 @@ async function again(flags: Parameters<typeof startStation>[1] = {}): Promise<vo
   await open(flags);
 }
 
-describe('listeners', () => {
+describe('listeners', { timeout: 60_000 }, () => {
   const listeners = async () => (await followWhole(rpc, 'coapServer').until(() => true)).listeners;
   const reaches = async (address: string) =>
     (await rpc.call('coap.request', { uri: `coap+tcp://${address}/` })).code;
@@ -157,7 +157,7 @@ function outerAddress(): string | null {
 
 const outer = missing.length > 0 ? null : outerAddress();
 
-describe.skipIf(outer === null)('peers on other machines', () => {
+describe.skipIf(outer === null)('peers on other machines', { timeout: 60_000 }, () => {
   const LEVELS = ['nothing', 'register', 'read', 'publish'] as const;
 
   async function codes(base: string) {

@@ -17,7 +17,7 @@ const missing = [
 ];
 const WITHIN = { timeout: 10_000 };
 
-describe.skipIf(missing.length > 0)('libcoap asks the station', () => {
+describe.skipIf(missing.length > 0)('libcoap asks the station', { timeout: 60_000 }, () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let station: StationProcess;
   let rpc: RpcClient;

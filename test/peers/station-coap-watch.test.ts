@@ -12,7 +12,7 @@ const missing = missingPeers('coap-server-notls', 'coap-client-notls');
 const REGISTERED = /create new subscription/g;
 const LEFT = /removed subscription/g;
 
-describe.skipIf(missing.length > 0)('watching a resource of libcoap', () => {
+describe.skipIf(missing.length > 0)('watching a resource of libcoap', { timeout: 60_000 }, () => {
   let folder: ReturnType<typeof temporaryFolder>;
   let server: LibcoapServer;
   let station: StationProcess;
