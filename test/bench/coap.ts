@@ -24,9 +24,11 @@ export const about =
  *   times hold the start of a process, some 5 ms. node-coap speaks neither TCP nor more than blocks of its own choice.
  *
  * What bounds our client (perf, November 2026, two shared cores; µs of processor time per request).
- * - `bare` takes 7.1 to 7.5: 4.7 in the kernel (sendmsg with the way through loopback, recvmsg), 2.4 in Node. node-coap
- *   takes 33 to 37. So no client over node:dgram on one thread can do 5 times what node-coap does: even one that costs
- *   nothing itself ends at 4.5 times. Ours costs 1.5 to 2 beyond `bare` (it was 6).
+ * - `bare` takes 7.1 to 7.5 on a quiet machine: 4.7 in the kernel (sendmsg with the way through loopback, recvmsg), 2.4 in
+ *   Node. node-coap takes 33 to 37. So no client over node:dgram on one thread can need a fifth of what node-coap needs:
+ *   one that costs nothing itself ends at 4.5 to 5 times. Ours costs 2 beyond `bare` (it was 5), which makes 3.6 to 4.4.
+ *   The rates differ more, as others who use the machine slow node-coap down most: 4.0 to 5.9 were seen with both cores
+ *   taken by others.
  * - Tried, each against `bare` in turns: a callback for each send 0.7 to 0.9 more, so there is one only where an error
  *   would not be learned otherwise (`Outbox.#put`, `Wire.put`); a connected socket for each peer the same within 2 %
  *   (what it saves in sendmsg it loses in a second recvmsg for each datagram), so there is none; arrays of buffers, or

@@ -7,7 +7,7 @@ import { ASKERS } from './askers.ts';
 import type { Asked } from './askers.ts';
 import { pass } from './processes.ts';
 
-const WARM_UP_MS = 700;
+const WARM_UP_MS = 1_500;
 const RESOLUTION_MS = 5;
 
 export interface AskerResult {
