@@ -73,7 +73,13 @@ describe.skipIf(missing.length > 0).concurrent('1 MB up and down through 30 % lo
     const endpoint = await openClient();
     try {
       const uri = `coap://127.0.0.1:${relay.port}/big`;
-      expect((await endpoint.request(uri, { method: 'PUT', payload: body })).code).toBe('2.04');
+      let sent = 0;
+      const onProgress = ({ sentBytes }: { sentBytes: number }) => {
+        expect(sentBytes).toBeGreaterThanOrEqual(sent);
+        sent = sentBytes;
+      };
+      const put = await endpoint.request(uri, { method: 'PUT', payload: body, onProgress });
+      expect([put.code, sent]).toEqual(['2.04', body.length]);
       expect([hashOf(ours.stored.get('big')!), ours.puts.get('big')]).toEqual([hashOf(body), 1]);
       expect(hashOf((await endpoint.request(uri)).payload)).toBe(hashOf(body));
       expect(relay.counts.lost).toBeGreaterThan(1_000);

@@ -94,6 +94,7 @@ test('a first answer of 4.04 ends it, and so does a later 4.03', async () => {
 
 test.each([
   ['4.04', code(4, 4)],
+  ['4.06', code(4, 6)],
   ['5.03', code(5, 3)],
 ])('after a later %s it asks again with back-off until it is taken', async (text, refusal) => {
   const { states, texts, observation } = await rig.watch();

@@ -7,6 +7,7 @@ import type { PeerAddress } from '../address.ts';
 import type { Carrier } from '../carrier.ts';
 import {
   METHOD_CODES,
+  NOT_ACCEPTABLE,
   NOT_FOUND,
   SERVICE_UNAVAILABLE,
   TOO_MANY_REQUESTS,
@@ -270,13 +271,14 @@ export class Observation implements RegistrationOwner {
 
   /**
    * §3.2: a 4.xx or 5.xx is the last notification. A server that goes down in good order says 4.04 to its observers,
-   * and one in trouble 5.xx: once accepted, we ask again with back-off until it is back. Any other refusal is final.
+   * and one in trouble 5.xx; 4.06 when the resource got another Content-Format (§4.2). Once accepted, we ask again
+   * with back-off until it is back. Any other refusal is final.
    */
   #refused(message: ResponseMessage): void {
     const text = new TextDecoder().decode(message.payload.subarray(0, 200));
     const why = `${codeText(message.code)} ${codeName(message.code)}${text === '' ? '' : ` (${text})`}`;
     const error = coapError('coap.refused', `The server ended the observation: ${why}.`);
-    const mayComeBack = message.code === NOT_FOUND || codeClass(message.code) === 5;
+    const mayComeBack = [NOT_FOUND, NOT_ACCEPTABLE].includes(message.code) || codeClass(message.code) === 5;
     // RFC 8516 §4: not never, but not now.
     const isBusy = message.code === TOO_MANY_REQUESTS;
     if (isBusy || (this.#accepted && mayComeBack)) this.#retry(error, retryAfterMs(message));
