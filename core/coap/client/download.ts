@@ -82,7 +82,8 @@ function askForBlock(conversation: Conversation, number: number, szx: number): P
   const { request, context, progress } = conversation;
   // The body of the request is not sent again (§3.3), except with FETCH, where it is part of the question.
   const whole = request.code === METHOD_CODES.FETCH && fitsOneMessage(context.carrier, request, request.szx);
-  const asked = withoutOptions(request.options, OBSERVE);
+  // Whether the first block is still good has been answered; libcoap leaves its own ETag out where one is asked with.
+  const asked = withoutOptions(request.options, OBSERVE, ETAG);
   asked.push({ number: BLOCK2, value: encodeBlock(number, false, szx) });
   // Asks how much there is (§4); a server that does not know says nothing.
   if (context.onProgress !== undefined && progress.totalBytes === null) asked.push(uintOption(SIZE2, 0));

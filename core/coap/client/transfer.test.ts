@@ -55,6 +55,14 @@ describe('Block2', () => {
     expect(requests.map((request) => blockOf(request, BLOCK2)?.number)).toEqual([undefined, 1]);
   });
 
+  test('what is still good is asked with the first block alone', async () => {
+    const request = { ...get, options: [{ number: ETAG, value: body(4) }] };
+    const { transfer, requests } = transferWith(server(body(2_000), 6), request);
+    expect((await transfer.run()).message.payload).toHaveLength(2_000);
+    const asked = requests.map(({ options }) => findOption(options, ETAG) !== undefined);
+    expect(asked).toEqual([true, false]);
+  });
+
   test('a server without block-wise transfer is asked again without the wish', async () => {
     const script: Script = (request) =>
       blockOf(request, BLOCK2) ? { code: BAD_OPTION } : { code: CONTENT, payload: body(3) };

@@ -1,13 +1,13 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import { codeOf, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { canonicalAddress, isLoopback, isUnspecified } from '../address.ts';
 import type { PeerAddress } from '../address.ts';
 import type { DatagramReceiver, Datagrams, GroupSocket, GroupTarget } from './datagrams.ts';
 import { coapError } from '../errors.ts';
 import { GroupSieve } from './group-sieve.ts';
+import { listenError } from './listen-error.ts';
 import { bind, closeSocket } from './sockets.ts';
 import { joinGroups, openGroupSocket } from './udp-groups.ts';
 import type { GroupMembership } from './udp-groups.ts';
@@ -75,7 +75,7 @@ export class UdpDatagrams implements Datagrams {
       if (this.#groupInterfaces.length > 0) await this.#join();
     } catch (error) {
       await this.stop();
-      throw listenError(error, at);
+      throw listenError(error, 'UDP', at);
     }
     const first = this.#listening[0];
     if (first === undefined)
@@ -256,22 +256,4 @@ function widen(socket: Socket): void {
 
 function systemCode(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-function listenError(error: unknown, at: { host: string; port: number }): Error {
-  if (codeOf(error).startsWith('coap.')) return error as Error;
-  const where = `UDP ${at.host}:${at.port}`;
-  const detail = { host: at.host, port: at.port };
-  switch (systemCode(error)) {
-    case 'EADDRINUSE':
-      return coapError('listen.port_taken', `${where} is taken by another program.`, detail, error);
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return coapError('listen.no_such_address', `This machine has no address ${at.host}.`, detail, error);
-    case 'EACCES':
-      return coapError('listen.not_allowed', `This user may not open ${where}.`, detail, error);
-    default:
-      return coapError('listen.failed', `${where} cannot be opened: ${messageOf(error)}.`, detail, error);
-  }
 }

@@ -87,7 +87,8 @@ export function rangeProblem(range: string): string | null {
   if (range.includes(':')) return null;
   const [first = '', last = '', more] = range.split('-').map((part) => part.trim());
   const from = ipv4(first);
-  const to = ipv4(last);
+  // `10.0.0.10-40`: within the last part.
+  const to = ipv4(/^\d{1,3}$/.test(last) ? first.replace(/\d+$/, last) : last);
   if (more !== undefined || from === null || to === null) return wrong;
   if (to < from) return 'The last address lies before the first.';
   return to - from + 1 > MOST_ADDRESSES ? tooMany() : null;
