@@ -259,7 +259,7 @@ const BLOCK_WORK = [
 async function measureBlocks({ rounds }: Settings): Promise<BlockRow[]> {
   const servers = await startServers();
   const program = findProgram('coap-client-notls');
-  const clients: BlockClient[] = [await ourBlockClient()];
+  const clients: BlockClient[] = [ourBlockClient()];
   if (program !== null) clients.unshift(libcoapBlockClient(program));
   const rows: BlockRow[] = [];
   try {
