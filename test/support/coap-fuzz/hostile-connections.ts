@@ -6,6 +6,7 @@ import type { Random } from '../mqtt-fuzz/random.ts';
 import { options, request, response, spoil, token } from './traffic.ts';
 
 const CONNECTIONS = 6;
+const FORGET_MS = 5_000;
 const SIGNALS = [225, 226, 227, 228, 229, 230, 255];
 const MAX_BYTES = 100_000;
 /** Another one than that of the witness, as far as the system has others: bounds are for each address. */
@@ -77,6 +78,8 @@ export class HostileConnections {
       this.#open.delete(socket);
       const end = random.pick(['destroy', 'resetAndDestroy', 'end'] as const);
       socket[end]();
+      // One that does not read never sees its end, and would stay here for good.
+      setTimeout(() => socket.destroy(), FORGET_MS).unref();
       return;
     }
     if (socket.writableLength > 64 * 1024) return;
