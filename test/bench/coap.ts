@@ -19,6 +19,8 @@ export const about =
  *   less than the rates do when others use the machine; `µs against` is how many times less of it than the first one.
  * - The peers of the client are a responder that never sleeps and takes a core; with both cores in use by others the
  *   rates say little. `bare` does no CoAP: it is the floor of node:dgram for one datagram out and one in.
+ *   Where rate times µs is well below a second, as with `bare`, the responder is what bounds the rate (a hundred sockets
+ *   with one datagram each cost it more than one socket with a hundred): then only `µs against` compares the clients.
  * - libcoap has no client that can be loaded like this: coap-client sends one request per process (`-G` waits a second
  *   between two). It is measured where it does many by itself, by a body in small blocks, one after the other; there its
  *   times hold the start of a process, some 5 ms. node-coap speaks neither TCP nor more than blocks of its own choice.
