@@ -19,7 +19,7 @@ import { ServerChanges } from '../coap-server/changes.ts';
 import { CoapListeners } from '../coap-server/listeners.ts';
 import { ServerSettings } from '../coap-server/settings.ts';
 import { mountResources, openTo } from '../coap-server/station-server.ts';
-import { CoapProxy } from '../coap-proxy.ts';
+import { CoapProxy } from './proxy.ts';
 import type { Intake } from '../intake.ts';
 import type { StationOptions } from '../options.ts';
 import type { SavedList } from '../saved-list.ts';

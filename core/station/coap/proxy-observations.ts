@@ -2,8 +2,8 @@
  * Observations for HTTP clients. Many of them on one resource are one observation towards the device (RFC 7641 §5):
  * it has room for few observers. It ends when its target goes from the access list, and when the last client leaves.
  */
-import { codeOf, messageOf } from '../base/errors.ts';
-import type { ProxiedAnswer, ProxiedHandlers, ProxiedObservation } from '../coap/proxy/types.ts';
+import { codeOf, messageOf } from '../../base/errors.ts';
+import type { ProxiedAnswer, ProxiedHandlers, ProxiedObservation } from '../../coap/proxy/types.ts';
 
 export interface SharedParts {
   /** Fails with `coap.forbidden` when it may not go on. */

@@ -4,21 +4,21 @@
  */
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { loadPrivate, writePrivate } from '../access/private-file.ts';
-import { Signal } from '../base/events.ts';
-import type { Log } from '../base/log.ts';
-import { AccessList } from '../coap/proxy/access-list.ts';
-import { allowedAddresses, isOwnAddress } from '../coap/proxy/guard.ts';
-import type { ProxiedAnswer, ProxiedHandlers, ProxyEndpoint } from '../coap/proxy/types.ts';
-import type { ProxiedObservation, ProxiedRequest } from '../coap/proxy/types.ts';
-import { canonicalAddress } from '../coap/address.ts';
-import { cancelled, coapError } from '../coap/errors.ts';
-import { systemResolver } from '../coap/resolve.ts';
-import type { HostResolver } from '../coap/resolve.ts';
-import type { CoapUri } from '../coap/uri.ts';
-import type { CoapProxySettings, CoapProxyStatus } from '../contract/coap-server.ts';
-import type { HcCount, HcProxy } from '../gateway/hc/types.ts';
-import { SharedObservation } from './coap-proxy-observations.ts';
+import { loadPrivate, writePrivate } from '../../access/private-file.ts';
+import { Signal } from '../../base/events.ts';
+import type { Log } from '../../base/log.ts';
+import { AccessList } from '../../coap/proxy/access-list.ts';
+import { allowedAddresses, isOwnAddress } from '../../coap/proxy/guard.ts';
+import type { ProxiedAnswer, ProxiedHandlers, ProxyEndpoint } from '../../coap/proxy/types.ts';
+import type { ProxiedObservation, ProxiedRequest } from '../../coap/proxy/types.ts';
+import { canonicalAddress } from '../../coap/address.ts';
+import { cancelled, coapError } from '../../coap/errors.ts';
+import { systemResolver } from '../../coap/resolve.ts';
+import type { HostResolver } from '../../coap/resolve.ts';
+import type { CoapUri } from '../../coap/uri.ts';
+import type { CoapProxySettings, CoapProxyStatus } from '../../contract/coap-server.ts';
+import type { HcCount, HcProxy } from '../../gateway/hc/types.ts';
+import { SharedObservation } from './proxy-observations.ts';
 
 const FILE = 'coap-proxy.json';
 const WHAT = 'the settings of the CoAP proxy';

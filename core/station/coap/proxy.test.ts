@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLog } from '../base/log.ts';
-import type { HostResolver } from '../coap/resolve.ts';
-import type { ProxiedAnswer, ProxiedHandlers, ProxyEndpoint } from '../coap/proxy/types.ts';
-import { parseCoapUri } from '../coap/uri.ts';
-import { PlayedObservation, coapAnswer } from '../../test/support/hc-bench.ts';
-import { CoapProxy } from './coap-proxy.ts';
+import { createLog } from '../../base/log.ts';
+import type { HostResolver } from '../../coap/resolve.ts';
+import type { ProxiedAnswer, ProxiedHandlers, ProxyEndpoint } from '../../coap/proxy/types.ts';
+import { parseCoapUri } from '../../coap/uri.ts';
+import { PlayedObservation, coapAnswer } from '../../../test/support/hc-bench.ts';
+import { CoapProxy } from './proxy.ts';
 
 /** Resolves as a client does, and answers from where it was led to. */
 class PlayedEndpoint implements ProxyEndpoint {
