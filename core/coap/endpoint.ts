@@ -29,7 +29,7 @@ import type { TlsFor } from './reliable/tls-client.ts';
 import type { CoapRandom } from './random.ts';
 import { Hosts, systemResolver } from './resolve.ts';
 import type { HostResolver } from './resolve.ts';
-import { answerWith, serveNothing } from './server/server.ts';
+import { CoapServer } from './server/coap-server.ts';
 import type { RequestSink } from './server/types.ts';
 import type { Datagrams } from './transports/datagrams.ts';
 import { UdpDatagrams } from './transports/udp.ts';
@@ -105,7 +105,8 @@ export class CoapEndpoint {
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.wheel = new TimerWheel(clock, { tickMs: options.tickMs ?? TICK_MS });
     const parameters = { ...DEFAULT_PARAMETERS, ...options.parameters };
-    this.#serve = options.serve ?? answerWith(serveNothing);
+    this.#serve =
+      options.serve ?? new CoapServer({ clock, log, wheel: this.wheel, random: this.#random }).sink;
     this.#layer = new MessageLayer({
       clock,
       log,
