@@ -8,7 +8,7 @@ import { systemClock } from '../../core/base/clock.ts';
 import { silentLog } from '../../core/base/log.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { createGateway } from '../../core/gateway/gateway.ts';
-import { CoapProxy } from '../../core/station/coap-proxy.ts';
+import { CoapProxy } from '../../core/station/coap/proxy.ts';
 import { onePair, pduAt } from '../support/coap-plugtest-checks.ts';
 import { LibcoapServer, missingLibcoap, runCoapClient, valuesOf } from '../support/coap-plugtest-libcoap.ts';
 import type { ClientRun, Pdu } from '../support/coap-plugtest-libcoap.ts';

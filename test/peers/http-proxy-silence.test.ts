@@ -6,7 +6,7 @@ import { systemClock } from '../../core/base/clock.ts';
 import { silentLog } from '../../core/base/log.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { createGateway } from '../../core/gateway/gateway.ts';
-import { CoapProxy } from '../../core/station/coap-proxy.ts';
+import { CoapProxy } from '../../core/station/coap/proxy.ts';
 import { GatewayBench } from '../support/gateway-bench.ts';
 
 let bench: GatewayBench;

@@ -7,7 +7,7 @@ import { silentLog } from '../../core/base/log.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { createGateway } from '../../core/gateway/gateway.ts';
 import type { ListeningGateway } from '../../core/gateway/gateway.ts';
-import { CoapProxy } from '../../core/station/coap-proxy.ts';
+import { CoapProxy } from '../../core/station/coap/proxy.ts';
 import { GatewayBench } from '../support/gateway-bench.ts';
 import { findProgram, freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
