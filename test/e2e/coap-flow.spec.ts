@@ -1,7 +1,7 @@
 /** The CoAP browser from a scan to the messages of an exchange, against libcoap; most of it by keys. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { missingPeers } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 import { fact, goto } from './mqtt-clients.ts';
@@ -13,7 +13,7 @@ test('a scan finds a server; its tree is walked by keys, and what is asked is dr
   desk,
 }) => {
   const { page } = desk;
-  const server = await LibcoapServer.start({ flags: ['-d', '10'] });
+  const server = await LibcoapDevice.start({ flags: ['-d', '10'] });
   const { authority, port } = server;
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const address = page.getByLabel('Address of a CoAP server');
@@ -158,7 +158,7 @@ test('a device that does not answer: each repeat is drawn when it goes out, unti
 
 test('a saved request is there after a reload, is put back into the editor and sent', async ({ desk }) => {
   const { page } = desk;
-  const server = await LibcoapServer.start({ flags: ['-d', '10'] });
+  const server = await LibcoapDevice.start({ flags: ['-d', '10'] });
   try {
     await goto(page, '#/coap');
     await page.getByLabel('Address of a CoAP server').fill(`${server.authority}/saved`);

@@ -1,11 +1,11 @@
 /** A plant's CoAP side: a server that was found, devices that registered themselves, listeners and the proxy. */
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { runPeer } from '../support/peers.ts';
 import type { Desk } from './launchers.ts';
 
 /** libcoap's server is the caller's to stop. */
-export async function coapPlant(desk: Desk): Promise<LibcoapServer> {
-  const server = await LibcoapServer.start({ flags: ['-d', '10'] });
+export async function coapPlant(desk: Desk): Promise<LibcoapDevice> {
+  const server = await LibcoapDevice.start({ flags: ['-d', '10'] });
   const { authority, port } = server;
   const rpc = desk.client();
   try {

@@ -1,7 +1,7 @@
 /** Watching a resource on the CoAP page, and what the station offers to CoAP devices and HTTP programs. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { freeTcpPort, missingPeers, runPeer } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 import { goto } from './mqtt-clients.ts';
@@ -14,7 +14,7 @@ test('a number is watched while its page is open, with a live chart, and then al
   desk,
 }) => {
   const { page } = desk;
-  const server = await LibcoapServer.start();
+  const server = await LibcoapDevice.start();
   const data = `${server.authority}/example_data`;
   const write = (value: number): void => {
     runPeer('coap-client-notls', ['-m', 'put', '-e', String(value), data]);
@@ -84,7 +84,7 @@ test('a device registers with the station: it is in the directory at once, is op
   desk,
 }) => {
   const { page } = desk;
-  const server = await LibcoapServer.start();
+  const server = await LibcoapDevice.start();
   try {
     await goto(page, '#/coap?view=directory');
     await expect(page.getByText('No endpoint is registered')).toBeVisible();
@@ -117,7 +117,7 @@ test('settings: what other machines may do, a listener over TCP, and the proxy, 
   desk,
 }) => {
   const { page } = desk;
-  const server = await LibcoapServer.start();
+  const server = await LibcoapDevice.start();
   try {
     await goto(page, '#/settings/coap');
     const others = page.getByRole('radiogroup', { name: 'What other machines may do' });

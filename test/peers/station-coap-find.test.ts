@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { followResources, followWhole } from '../support/followed.ts';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { freeUdpPort, missingPeers, runPeer } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -13,7 +13,7 @@ const GROUP = '224.0.1.187';
 let folder: ReturnType<typeof temporaryFolder>;
 let station: StationProcess;
 let rpc: RpcClient;
-const servers: LibcoapServer[] = [];
+const servers: LibcoapDevice[] = [];
 
 beforeEach(async () => {
   folder = temporaryFolder();
@@ -31,8 +31,8 @@ async function open(options: Parameters<typeof startStation>[1] = {}): Promise<v
   rpc = station.client();
 }
 
-async function libcoap(options: Parameters<typeof LibcoapServer.start>[0] = {}): Promise<LibcoapServer> {
-  const server = await LibcoapServer.start(options);
+async function libcoap(options: Parameters<typeof LibcoapDevice.start>[0] = {}): Promise<LibcoapDevice> {
+  const server = await LibcoapDevice.start(options);
   servers.push(server);
   return server;
 }

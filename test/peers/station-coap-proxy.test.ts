@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { followWhole } from '../support/followed.ts';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { findProgram, missingPeers, runPeer, startPeer, stopChild } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -14,13 +14,13 @@ const missing = missingPeers('coap-server-notls', 'curl', 'coap-client-notls');
 
 describe.skipIf(missing.length > 0)('curl through /hc/ of the station', () => {
   const folder = temporaryFolder();
-  let server: LibcoapServer;
+  let server: LibcoapDevice;
   let station: StationProcess;
   let rpc: RpcClient;
   let token: Record<'view' | 'operate' | 'admin', string>;
 
   beforeAll(async () => {
-    server = await LibcoapServer.start();
+    server = await LibcoapDevice.start();
     await open();
   });
   afterAll(async () => {

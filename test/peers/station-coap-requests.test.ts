@@ -7,7 +7,7 @@ import type { CoapMethod } from '../../core/contract/coap.ts';
 import type { CoapExchange } from '../../core/contract/coap-browser.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { followExchange } from '../support/followed.ts';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { missingPeers } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -25,13 +25,13 @@ const drawn = ({ steps }: CoapExchange): string[] =>
 
 describe.skipIf(missing.length > 0)('requests from a screen to libcoap', () => {
   const folder = temporaryFolder();
-  let server: LibcoapServer;
+  let server: LibcoapDevice;
   let station: StationProcess;
   let rpc: RpcClient;
   let at: string;
 
   beforeAll(async () => {
-    server = await LibcoapServer.start({ flags: ['-d', '10'] });
+    server = await LibcoapDevice.start({ flags: ['-d', '10'] });
     at = server.authority;
     station = await startStation(folder.path);
     rpc = station.client();

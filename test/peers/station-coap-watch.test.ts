@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { observedExchange } from '../../core/contract/coap-browser.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { followExchange, followResources, followWatch } from '../support/followed.ts';
-import { LibcoapServer } from '../support/libcoap-server.ts';
+import { LibcoapDevice } from '../support/libcoap-device.ts';
 import { missingPeers, runPeer } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -14,7 +14,7 @@ const LEFT = /removed subscription/g;
 
 describe.skipIf(missing.length > 0)('watching a resource of libcoap', { timeout: 60_000 }, () => {
   let folder: ReturnType<typeof temporaryFolder>;
-  let server: LibcoapServer;
+  let server: LibcoapDevice;
   let station: StationProcess;
   let rpc: RpcClient;
   let time: string;
@@ -22,7 +22,7 @@ describe.skipIf(missing.length > 0)('watching a resource of libcoap', { timeout:
 
   beforeEach(async () => {
     folder = temporaryFolder();
-    server = await LibcoapServer.start();
+    server = await LibcoapDevice.start();
     time = `${server.authority}/time`;
     data = `${server.authority}/example_data`;
     await open();

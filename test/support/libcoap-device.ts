@@ -14,7 +14,7 @@ export interface LibcoapOptions {
   flags?: string[];
 }
 
-export class LibcoapServer {
+export class LibcoapDevice {
   readonly address: string;
   readonly port: number;
   /** All it has said. */
@@ -39,10 +39,10 @@ export class LibcoapServer {
     address = '127.0.0.1',
     port,
     flags = [],
-  }: LibcoapOptions = {}): Promise<LibcoapServer> {
+  }: LibcoapOptions = {}): Promise<LibcoapDevice> {
     const at = port ?? (await freeUdpPort());
     const args = ['-A', address, '-p', String(at), '-v', '7', ...flags];
-    const server = new LibcoapServer(startPeer('coap-server-notls', args), address, at);
+    const server = new LibcoapDevice(startPeer('coap-server-notls', args), address, at);
     await server.said(flags.includes('-g') ? /added mcast group/ : /created UDP/);
     return server;
   }
