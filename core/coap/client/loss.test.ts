@@ -15,27 +15,18 @@ import type { CoapRandom } from '../random.ts';
 const MEGABYTE = 1_000_000;
 const pattern = (bytes: number) => Uint8Array.from({ length: bytes }, (_, i) => (i * 7 + (i >> 9)) & 255);
 
-/** The same numbers in every run. */
-function dice(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296;
-    return state / 4_294_967_296;
-  };
-}
-
 class LossyNet extends MemoryNet {
   lost = 0;
   #held: [Uint8Array, PeerAddress, PeerAddress] | undefined;
-  readonly #roll: () => number;
+  readonly #below: (below: number) => number;
 
   constructor(seed: number) {
     super();
-    this.#roll = dice(seed);
+    this.#below = seededRandom(seed);
   }
 
   override send(bytes: Uint8Array, from: PeerAddress, to: PeerAddress): void {
-    const roll = this.#roll();
+    const roll = this.#below(1_000_000) / 1_000_000;
     if (roll < 0.3) {
       this.lost++;
       return;
