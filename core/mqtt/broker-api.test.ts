@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { leastCpuMs } from '../../test/support/cost.ts';
 import { BrokerBench } from '../../test/support/mqtt-broker.ts';
 import type { InboundPublish } from './types.ts';
 
@@ -178,9 +179,8 @@ describe('what the station sees of its clients', () => {
   it('costs little for ten thousand clients that are all busy', () => {
     const bench = new BrokerBench();
     for (let index = 0; index < 10_000; index++) bench.client(`c${index}`);
-    const started = performance.now();
-    expect(bench.broker.changedClients(0).upsert).toHaveLength(10_000);
-    expect(performance.now() - started).toBeLessThan(500);
+    const costMs = leastCpuMs(() => expect(bench.broker.changedClients(0).upsert).toHaveLength(10_000), 3);
+    expect(costMs).toBeLessThan(500);
   });
 });
 

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { leastCpuMs } from '../../test/support/cost.ts';
 import { ManualClock } from '../base/manual-clock.ts';
 import {
   BrokerBench,
@@ -65,11 +66,11 @@ describe('ten thousand subscriptions', () => {
       (index) => [[['plant/+/t', 'plant/#', '#', '+/a/t'][index % 4]!, (index % 3) as Qos]],
     );
     const packets = Array.from({ length: 20 }, (_, i) => publishPacket('plant/a/t', `value ${i}`));
-    const started = performance.now();
-    feed(bytesOf(4, ...packets));
-    feed(bytesOf(4, publishPacket('plant/a/t', 'one', 1)));
-    broker.flush();
-    const tookMs = performance.now() - started;
+    const costMs = leastCpuMs(() => {
+      feed(bytesOf(4, ...packets));
+      feed(bytesOf(4, publishPacket('plant/a/t', 'one', 1)));
+      broker.flush();
+    });
     const plain = bytesOf(4, ...packets).length;
     const one = 2 + 2 + 'plant/a/t'.length + 'one'.length;
     sinks.forEach((sink, index) => {
@@ -78,7 +79,7 @@ describe('ten thousand subscriptions', () => {
     });
     expect(broker.counters.messagesOut).toBe(21 * MANY);
     // 210,000 deliveries; some 200 ms on two busy cores.
-    expect(tookMs).toBeLessThan(10_000);
+    expect(costMs).toBeLessThan(10_000);
   });
 
   it('of everything, over thousands of topics: one list of receivers serves all topics', () => {
@@ -111,12 +112,13 @@ describe('ten thousand subscriptions', () => {
       filters: filters.map((filter) => ({ filter, qos: 1 })),
       properties: { subscriptionIds: [5] },
     });
-    const started = performance.now();
-    bench.client('writer').publish(Array(12).fill('x').join('/'), '1', 1);
-    const [message, ...none] = client.messages();
-    expect(none).toEqual([]);
-    expect(message!.properties.subscriptionIds).toHaveLength(4_096);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    const costMs = leastCpuMs(() => {
+      bench.client('writer').publish(Array(12).fill('x').join('/'), '1', 1);
+      const [message, ...none] = client.messages();
+      expect(none).toEqual([]);
+      expect(message!.properties.subscriptionIds).toHaveLength(4_096);
+    });
+    expect(costMs).toBeLessThan(5_000);
   });
 });
 

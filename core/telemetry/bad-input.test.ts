@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { leastCpuMs } from '../../test/support/cost.ts';
 import { bench } from './catalog-for-tests.ts';
 
 describe('bad input', () => {
@@ -71,9 +72,8 @@ describe('bad input', () => {
     expect(mqtt('s7', json).outcome.count).toBe(1);
     expect(mqtt('s7', `${json} `).raw).toBe('too_large');
     const line = Buffer.alloc(10_000_000, '{"temp":1,');
-    const startMs = performance.now();
-    expect(mqtt('s7', line).raw).toBe('too_large');
-    expect(performance.now() - startMs).toBeLessThan(50);
+    const costMs = leastCpuMs(() => expect(mqtt('s7', line).raw).toBe('too_large'), 3);
+    expect(costMs).toBeLessThan(50);
   });
 
   test('of a payload with 1,000 values 256 are taken and the rest is counted', () => {

@@ -56,7 +56,8 @@ export class MqttRig {
     rig.broker.start();
     const log = createLog('mqtt', (line) => rig.lines.push(line));
     const profile = { ...LOCAL_PROFILE, transport, ...options.profile };
-    const plain = { host: '127.0.0.1', port: 0, log, profile, path: '/mqtt' };
+    const clock = options.broker?.clock ?? systemClock;
+    const plain = { host: '127.0.0.1', port: 0, clock, log, profile, path: '/mqtt' };
     if (transport === 'tcp') rig.listener = await listenTcp(rig.broker, plain);
     else if (transport === 'ws') rig.listener = await listenWebSocket(rig.broker, plain);
     else {

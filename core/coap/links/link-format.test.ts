@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { leastCpuMs } from '../../../test/support/cost.ts';
 import { codeOf } from '../../base/errors.ts';
 import { attributeRecord, formatLinks, parseLinkFormat, resolveLinks } from './link-format.ts';
 import type { ParsedLink } from './link-format.ts';
@@ -156,17 +157,18 @@ test('a list within a list: what it names is taken from the root (TD_COAP_LINK_0
 
 test('a megabyte of white space is read in one go, wherever it stands', () => {
   const blank = ' \0'.repeat(500_000);
-  const fromMs = performance.now();
-  expect(parseLinkFormat(`</a>${blank}`)).toEqual([link('/a')]);
-  for (const text of [`</a>${blank}x`, `</a>;b=c${blank}x<`, `<${blank}`]) {
-    try {
-      parseLinkFormat(text);
-    } catch (error) {
-      expect(codeOf(error)).toBe('coap.links_malformed');
+  const costMs = leastCpuMs(() => {
+    expect(parseLinkFormat(`</a>${blank}`)).toEqual([link('/a')]);
+    for (const text of [`</a>${blank}x`, `</a>;b=c${blank}x<`, `<${blank}`]) {
+      try {
+        parseLinkFormat(text);
+      } catch (error) {
+        expect(codeOf(error)).toBe('coap.links_malformed');
+      }
     }
-  }
+  });
   // Looked at anew from each space it would be ten minutes.
-  expect(performance.now() - fromMs).toBeLessThan(10_000);
+  expect(costMs).toBeLessThan(10_000);
 });
 
 test('a list of more than 2 Mi characters is refused before it is read', () => {

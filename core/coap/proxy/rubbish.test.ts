@@ -1,5 +1,6 @@
 /** What strangers write into addresses, headers and patterns: an answer or a coded error, and soon. */
 import { describe, expect, it } from 'vitest';
+import { leastCpuMs } from '../../../test/support/cost.ts';
 import { seededRandom } from '../../../test/support/seeded-random.ts';
 import { CodedError } from '../../base/errors.ts';
 import { acceptAttempts } from './accept.ts';
@@ -70,14 +71,15 @@ describe('rubbish', () => {
     ['colons', ':'],
   ])('of 16 KiB of %s costs little', (_what, piece) => {
     const text = piece.repeat(Math.floor(16_384 / piece.length));
-    const beganMs = performance.now();
-    acceptAttempts(`text/plain${text}`, text);
-    contentFormatOf(`text/plain${text}`, text);
-    readEtags(text, true);
-    survives(() => targetOf(`/hc/coap:${text}`));
-    survives(() => targetOf(`/hc/?target_uri=${text}`));
-    survives(() => targetOf(`/hc/?s=${text}`));
-    survives(() => new AccessList([text]));
-    expect(performance.now() - beganMs).toBeLessThan(250);
+    const costMs = leastCpuMs(() => {
+      acceptAttempts(`text/plain${text}`, text);
+      contentFormatOf(`text/plain${text}`, text);
+      readEtags(text, true);
+      survives(() => targetOf(`/hc/coap:${text}`));
+      survives(() => targetOf(`/hc/?target_uri=${text}`));
+      survives(() => targetOf(`/hc/?s=${text}`));
+      survives(() => new AccessList([text]));
+    }, 3);
+    expect(costMs).toBeLessThan(250);
   });
 });
