@@ -1,4 +1,4 @@
-/** ETSI's BLOCK cases with our client and Debian's libcoap server, over UDP and TCP. */
+/** ETSI's BLOCK cases with our client and Debian's libcoap server, over UDP, TCP and TLS. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLog } from '../../core/base/log.ts';
@@ -7,20 +7,39 @@ import type { CoapResponse } from '../../core/coap/client/response.ts';
 import { LOCATION_PATH } from '../../core/coap/codec/options.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { blocksOf, expectEachAnswered, pairsOf } from '../support/coap-plugtest-blocks.ts';
-import { LibcoapServer, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
-import type { Pdu } from '../support/coap-plugtest-libcoap.ts';
+import { LibcoapServer, WAYS, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
+import type { Pdu, Way } from '../support/coap-plugtest-libcoap.ts';
 import { largeBody } from '../support/coap-plugtest-resources.ts';
+import { makePlugtestCertificates, serverTlsArgs } from '../support/coap-plugtest-tls.ts';
+import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
-const ways = ['udp', 'tcp'] as const;
-const missing = missingLibcoap(...ways);
+const missing = missingLibcoap(...WAYS);
 const LARGE = 2_500;
 
+let certificates: PlugtestCertificates;
 let endpoint: CoapEndpoint;
 beforeAll(async () => {
-  endpoint = new CoapEndpoint({ clock: systemClock, log: silentLog, tickMs: 10 });
+  if (missing.length > 0) return;
+  certificates = makePlugtestCertificates();
+  endpoint = new CoapEndpoint({
+    clock: systemClock,
+    log: silentLog,
+    tickMs: 10,
+    tlsFor: () => ({ ca: [certificates.ca] }),
+  });
   await endpoint.start({ host: '127.0.0.1', port: 0 });
 });
-afterAll(() => endpoint.stop());
+afterAll(async () => {
+  await endpoint?.stop();
+  certificates?.remove();
+});
+
+async function startLibcoap(way: Way, ...args: string[]): Promise<LibcoapServer> {
+  const libcoap = await LibcoapServer.start(way, '-d', '20', ...serverTlsArgs(way, certificates), ...args);
+  // What comes in one piece with the CSM of a new connection is not told by libcoap.
+  if (way !== 'udp') await endpoint.ping(libcoap.base);
+  return libcoap;
+}
 
 /** What the request is answered with, and libcoap's view of every message of it. */
 async function watched(
@@ -33,15 +52,14 @@ async function watched(
   return { got, pdus: await libcoap.take(2 * (endpoint.counters.requests - before)) };
 }
 
-describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s', (way) => {
+describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap over %s', (way) => {
+  const isUdp = way === 'udp';
   const body = largeBody(LARGE);
   let libcoap: LibcoapServer;
   let uri: string;
   beforeAll(async () => {
-    libcoap = await LibcoapServer.start(way, '-d', '20');
+    libcoap = await startLibcoap(way);
     uri = `${libcoap.base}/large`;
-    // What comes in one piece with the CSM of a new connection is not told by libcoap.
-    if (way === 'tcp') await endpoint.ping(libcoap.base);
     await watched(libcoap, uri, { method: 'PUT', payload: body, contentFormat: 0 });
   });
   afterAll(() => libcoap?.stop());
@@ -73,13 +91,13 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
       ['1/_/1024', '1/M/1024'],
       ['2/_/1024', '2/_/1024'],
     ];
-    // Over TCP nothing has to be split (RFC 8323 §6).
-    expect(blocksOf(pdus, 'Block2')).toEqual(way === 'tcp' ? [['', '']] : blocks);
+    // Over TCP and TLS nothing has to be split (RFC 8323 §6).
+    expect(blocksOf(pdus, 'Block2')).toEqual(isUdp ? blocks : [['', '']]);
   });
 
-  // Over TCP a body of this size is no reason for blocks: they are asked for.
-  const wish = way === 'tcp' ? { blockBytes: 256 } : {};
-  const size = way === 'tcp' ? 256 : 1_024;
+  // Over TCP and TLS a body of this size is no reason for blocks: they are asked for.
+  const wish = isUdp ? {} : { blockBytes: 256 };
+  const size = isUdp ? 1_024 : 256;
   const count = Math.ceil(LARGE / size);
   const up = Array.from({ length: count }, (_, nth) => {
     const block = `${nth}/${nth < count - 1 ? 'M' : '_'}/${size}`;
@@ -116,11 +134,10 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
   });
 });
 
-describe.skipIf(missing.length > 0).each(ways)('our client and libcoap that echoes over %s', (way) => {
+describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap that echoes over %s', (way) => {
   let libcoap: LibcoapServer;
   beforeAll(async () => {
-    libcoap = await LibcoapServer.start(way, '-d', '20', '-e');
-    if (way === 'tcp') await endpoint.ping(libcoap.base);
+    libcoap = await startLibcoap(way, '-e');
   });
   afterAll(() => libcoap?.stop());
 

@@ -1,32 +1,37 @@
-/** ETSI's BLOCK cases with our server and Debian's libcoap client, over UDP and TCP. */
+/** ETSI's BLOCK cases with our server and Debian's libcoap client, over UDP, TCP and TLS. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { blocksOf, expectEachAnswered, pairsOf } from '../support/coap-plugtest-blocks.ts';
-import { missingLibcoap, runCoapClient, valuesOf } from '../support/coap-plugtest-libcoap.ts';
+import { WAYS, missingLibcoap, runCoapClient, valuesOf } from '../support/coap-plugtest-libcoap.ts';
 import type { ClientRun } from '../support/coap-plugtest-libcoap.ts';
 import { LARGE_BYTES, largeBody } from '../support/coap-plugtest-resources.ts';
 import { PlugtestServer } from '../support/coap-plugtest-server.ts';
+import { clientTlsArgs, makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
-const ways = ['udp', 'tcp'] as const;
-const missing = missingLibcoap(...ways);
+const missing = missingLibcoap(...WAYS);
 const body = largeBody(LARGE_BYTES);
 
 let server: PlugtestServer;
+let certificates: PlugtestCertificates;
 let folder: string;
 let file: string;
 beforeAll(async () => {
-  server = await PlugtestServer.start({ reliable: true });
+  if (missing.length > 0) return;
+  certificates = makePlugtestCertificates();
+  server = await PlugtestServer.start({ reliable: true, certificates });
   folder = mkdtempSync(join(tmpdir(), 'coap-block-'));
   file = join(folder, 'body');
   writeFileSync(file, body);
 });
 afterAll(async () => {
-  await server.stop();
-  rmSync(folder, { recursive: true });
+  await server?.stop();
+  certificates?.remove();
+  if (folder !== undefined) rmSync(folder, { recursive: true });
 });
-beforeEach(() => server.resources.reset());
+beforeEach(() => server?.resources.reset());
 
 /** Requests with blocks of that size: how many, and what each and its answer say. */
 function blocks(size: number): { count: number; down: string[][]; up: string[][] } {
@@ -40,9 +45,11 @@ function blocks(size: number): { count: number; down: string[][]; up: string[][]
   };
 }
 
-describe.skipIf(missing.length > 0).each(ways)('our server and libcoap over %s', (way) => {
+describe.skipIf(missing.length > 0).each(WAYS)('our server and libcoap over %s', (way) => {
+  const isUdp = way === 'udp';
   function ask(path: string, ...args: string[]): Promise<ClientRun> {
-    return runCoapClient(way, [...args, `${server.base(way)}${path}`]);
+    const tls = clientTlsArgs(way, certificates);
+    return runCoapClient(way, [...tls, ...args, `${server.base(way)}${path}`]);
   }
 
   test.each([
@@ -65,8 +72,8 @@ describe.skipIf(missing.length > 0).each(ways)('our server and libcoap over %s',
     expect(Buffer.compare(shownBytes, body)).toBe(0);
     expectEachAnswered(pdus, 'GET', '2.05');
     const asked = [['', '0/M/1024'], ...blocks(1_024).down.slice(1)];
-    // Over TCP nothing has to be split (RFC 8323 §6).
-    expect(blocksOf(pdus, 'Block2')).toEqual(way === 'tcp' ? [['', '']] : asked);
+    // Over TCP and TLS nothing has to be split (RFC 8323 §6).
+    expect(blocksOf(pdus, 'Block2')).toEqual(isUdp ? asked : [['', '']]);
   });
 
   test('TD_COAP_BLOCK_03: PUT by blocks', async () => {
@@ -99,13 +106,11 @@ describe.skipIf(missing.length > 0).each(ways)('our server and libcoap over %s',
     expect(shown).toBe(body.toString().toUpperCase());
     const up512 = blocks(512).up;
     const down = blocks(1_024).down.slice(1);
-    expect(blocksOf(pdus, 'Block1')).toEqual(way === 'tcp' ? up512 : [...up512, ...down.map(() => ['', ''])]);
-    const answered = [...Array<string>(4).fill('2.31'), ...Array<string>(way === 'tcp' ? 1 : 3).fill('2.04')];
+    expect(blocksOf(pdus, 'Block1')).toEqual(isUdp ? [...up512, ...down.map(() => ['', ''])] : up512);
+    const answered = [...Array<string>(4).fill('2.31'), ...Array<string>(isUdp ? 3 : 1).fill('2.04')];
     expect(pairsOf(pdus).map(([, answer]) => answer.code)).toEqual(answered);
-    // Over TCP the answer comes whole.
-    expect(blocksOf(pdus, 'Block2').slice(4)).toEqual(
-      way === 'tcp' ? [['', '']] : [['', '0/M/1024'], ...down],
-    );
+    // Over TCP and TLS the answer comes whole.
+    expect(blocksOf(pdus, 'Block2').slice(4)).toEqual(isUdp ? [['', '0/M/1024'], ...down] : [['', '']]);
     // The resource was asked once, for the whole body.
     expect(server.resources.asked).toHaveLength(1);
   });
@@ -116,7 +121,7 @@ describe.skipIf(missing.length > 0)('our server takes and gives 64 bytes at most
   beforeAll(async () => {
     small = await PlugtestServer.start({ limits: { blockBytes: 64 } });
   });
-  afterAll(() => small.stop());
+  afterAll(() => small?.stop());
 
   test('TD_COAP_BLOCK_01: GET, when larger blocks are asked for', async () => {
     const run = await runCoapClient('udp', ['-b', '256', `${small.base('udp')}/large`]);

@@ -1,22 +1,24 @@
-/** ETSI's OBS cases with our client and Debian's libcoap server, over UDP and TCP. */
+/** ETSI's OBS cases with our client and Debian's libcoap server, over UDP, TCP and TLS. */
 import { createSocket } from 'node:dgram';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../core/base/clock.ts';
 import { silentLog } from '../../core/base/log.ts';
 import type { Observation } from '../../core/coap/client/observation.ts';
 import type { CoapResponse } from '../../core/coap/client/response.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { ByteServer, hexOf } from '../support/coap-plugtest-bytes.ts';
-import { LibcoapServer, isSignal, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
+import { LibcoapServer, WAYS, isSignal, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
 import type { Pdu, Way } from '../support/coap-plugtest-libcoap.ts';
 import { expectNotifications, observeOf } from '../support/coap-plugtest-observer.ts';
 import { largeBody } from '../support/coap-plugtest-resources.ts';
+import { makePlugtestCertificates, serverTlsArgs } from '../support/coap-plugtest-tls.ts';
+import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 import { UdpRelay } from '../support/udp-relay.ts';
 
-const ways = ['udp', 'tcp'] as const;
-const missing = missingLibcoap(...ways);
+const missing = missingLibcoap(...WAYS);
 const TEXT = 0;
 
+let certificates: PlugtestCertificates;
 let endpoint: CoapEndpoint;
 let libcoap: LibcoapServer;
 /** Everything that was shown to the user of the observation. */
@@ -24,6 +26,10 @@ let shown: string[];
 let observation: Observation;
 let asked = 0;
 
+beforeAll(() => {
+  if (missing.length === 0) certificates = makePlugtestCertificates();
+});
+afterAll(() => certificates?.remove());
 beforeEach(async () => {
   shown = [];
   endpoint = newEndpoint();
@@ -39,6 +45,7 @@ function newEndpoint(): CoapEndpoint {
     clock: systemClock,
     log: silentLog,
     tickMs: 5,
+    tlsFor: () => ({ ca: [certificates.ca] }),
     // A device on the same table: what is lost or dead costs little time.
     parameters: { ackTimeoutMs: 100, maxRetransmit: 8 },
     observe: {
@@ -52,9 +59,9 @@ function newEndpoint(): CoapEndpoint {
 }
 
 async function start(way: Way, ...args: string[]): Promise<void> {
-  libcoap = await LibcoapServer.start(way, '-d', '20', ...args);
+  libcoap = await LibcoapServer.start(way, '-d', '20', ...serverTlsArgs(way, certificates), ...args);
   // What comes in one piece with the CSM of a new connection is not told by libcoap.
-  if (way === 'tcp') await endpoint.ping(libcoap.base);
+  if (way !== 'udp') await endpoint.ping(libcoap.base);
 }
 
 /** Everything that libcoap saw, signals and answers to `put` left out. */
@@ -106,7 +113,7 @@ function relation(): { request: Pdu; answers: Pdu[] } {
   return { request, answers };
 }
 
-describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s', (way) => {
+describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap over %s', (way) => {
   const uri = (path = '/obs') => `${libcoap.base}${path}`;
   /** Of /obs, with two changes heard. */
   async function watching(): Promise<void> {
@@ -137,12 +144,12 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     await until(() => shown.length >= 2, 'it goes on');
     const before = relation();
     await libcoap.kill();
-    libcoap = await LibcoapServer.startAt(port, way);
+    libcoap = await LibcoapServer.startAt(port, way, ...serverTlsArgs(way, certificates));
     const had = shown.length;
     await until(() => shown.length >= had + 2, 'it goes on with the new server');
     expect(observation.state).toBe('active');
     // A new connection has tokens of its own, and its first request is not always told by libcoap.
-    if (way === 'tcp') return;
+    if (way !== 'udp') return;
     await libcoap.until(() => seen().some((pdu) => observeOf(pdu) === 0), 'libcoap tells of it');
     await told();
     const after = relation();
@@ -227,7 +234,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     await told();
     const { request, answers } = relation();
     expectNotifications(request, answers, 'CON');
-    if (way === 'tcp') return;
+    if (way !== 'udp') return;
     expect(answers.map((pdu) => valuesOf(pdu, 'Block2'))).toEqual([['0/M/1024'], ['0/M/1024'], ['0/M/1024']]);
     const rest = seen().filter(({ code, token }) => code === 'GET' && token !== request.token);
     expect(rest.map((pdu) => [observeOf(pdu), valuesOf(pdu, 'Block2')])).toEqual(
@@ -250,7 +257,7 @@ describe.skipIf(missing.length > 0).each(ways)('our client and libcoap over %s',
     expect(shown).toEqual(bodies);
     await told();
     expectNotifications(relation().request, relation().answers, 'CON');
-    if (way === 'tcp') return;
+    if (way !== 'udp') return;
     const { answers } = relation();
     expect(answers.map((pdu) => valuesOf(pdu, 'Block2'))).toEqual([[], ['0/M/1024'], [], ['0/M/1024']]);
   });

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { backEndOf } from './coap-plugtest-libcoap.ts';
+import type { Way } from './coap-plugtest-libcoap.ts';
 
 export interface PlugtestCertificates {
   /** Paths of PEM files. */
@@ -12,6 +14,18 @@ export interface PlugtestCertificates {
   serverCert: string;
   serverKey: string;
   remove(): void;
+}
+
+/** What libcoap's server has to be told for TLS, where clients need no certificate; nothing over UDP and TCP. */
+export function serverTlsArgs(way: Way, { files }: PlugtestCertificates): string[] {
+  if (backEndOf(way) === 'notls') return [];
+  return ['-n', '-c', files.serverCert, '-j', files.serverKey, '-C', files.ca];
+}
+
+/** The same for its client. */
+export function clientTlsArgs(way: Way, { files }: PlugtestCertificates): string[] {
+  if (backEndOf(way) === 'notls') return [];
+  return ['-R', files.ca, '-c', files.clientCert, '-j', files.clientKey];
 }
 
 export function makePlugtestCertificates(): PlugtestCertificates {
