@@ -40,7 +40,7 @@ function interfaceName(scope: string): string {
 
 // The addresses are canonical, so that their text tells the block they lie in.
 
-export function isLoopback({ address, family }: PeerAddress): boolean {
+export function isLoopback({ address, family }: Pick<PeerAddress, 'address' | 'family'>): boolean {
   return family === 4 ? address.startsWith('127.') : address === '::1';
 }
 

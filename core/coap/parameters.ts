@@ -119,6 +119,10 @@ export interface CoapCounters {
   resetsSent: number;
   /** Datagrams, requests and remembered ids given up because a bound was reached. */
   droppedByLimit: number;
+  /** Given up, or not served, because one host held its share (`HostShares`); all in `droppedByLimit`, too. */
+  hostShareReached: number;
+  /** How often messages to a peer had to wait, as 65,536 had gone to it within one lifetime (RFC 7252 §4.4). */
+  messageIdWaits: number;
   sendErrors: number;
   datagramsIn: number;
   datagramsOut: number;
@@ -141,6 +145,8 @@ export function newCounters(): CoapCounters {
     resetsReceived: 0,
     resetsSent: 0,
     droppedByLimit: 0,
+    hostShareReached: 0,
+    messageIdWaits: 0,
     sendErrors: 0,
     datagramsIn: 0,
     datagramsOut: 0,

@@ -114,6 +114,8 @@ export function limitsOf(parts: LimitParts, droppedReadings: number): LimitCount
       resets_received: coap.resetsReceived,
       dropped_by_limit: coap.droppedByLimit,
       send_errors: coap.sendErrors,
+      host_share_reached: coap.hostShareReached,
+      message_id_waits: coap.messageIdWaits,
       resources_left_out: parts.desk.leftOut,
     },
     coap_server: withoutUse({ ...parts.server.counters }),

@@ -163,12 +163,32 @@ test('bounds: registrations, per peer, links; what is refused is counted', () =>
   expect(register('ep=c', '', one)).toBe('4.03');
   expect(register('ep=c', '</1>,</2>,</3>', udp('10.0.0.2'))).toBe('5.03');
   register('ep=c', '</1>', udp('10.0.0.2'));
-  register('ep=d', '', udp('10.0.0.2'));
-  expect(register('ep=e', '', udp('10.0.0.3'))).toBe('5.03');
+  register('ep=d', '', udp('10.0.0.3'));
+  expect(register('ep=e', '', udp('10.0.0.4'))).toBe('5.03');
   expect(register('ep=a', '</1>,</2>,</3>', one)).toBe('/rd/00000001');
-  expect(directory.counters).toMatchObject({ refusedTooLarge: 2, refusedFull: 3 });
+  expect(directory.counters).toMatchObject({ refusedTooLarge: 2, refusedFull: 3, hostShareReached: 0 });
   directory.remove('/rd/00000001');
-  expect(register('ep=e', '</1>,</2>,</3>', one)).toMatch(/rd/);
+  expect(register('ep=e', '</1>,</2>,</3>', udp('10.0.0.4'))).toMatch(/rd/);
+});
+
+test('one IPv6 subscriber has the share of one host, however many addresses of its /64 register', () => {
+  const { directory, register } = rig({ registrations: 8, links: 40 });
+  const refused = '5.03';
+  const from = (prefix: string, count: number, links = '') =>
+    Array.from({ length: count }, (_, index) =>
+      register(`ep=${prefix}${index}${links.length}`, links, udp(`${prefix}::${index + 1}`)),
+    ).filter((one) => one === refused).length;
+  expect(from('2001:db8:0:1', 6)).toBe(2);
+  expect(register('ep=a', '', udp('10.0.0.1'))).toMatch(/rd/);
+  expect(directory.counters).toMatchObject({ refusedFull: 2, hostShareReached: 2 });
+  // Who is known by a certificate is no stranger.
+  expect(register('ep=b', '', udp('2001:db8:0:1::9', 5683, 'CN=b'))).toMatch(/rd/);
+  // And links: what is registered with few may not be registered again with many.
+  const ten = Array.from({ length: 10 }, (_, index) => `</${index}>`).join();
+  expect(register('ep=c', ten, udp('10.0.0.2'))).toMatch(/rd/);
+  const again = (index: number) =>
+    register(`ep=2001:db8:0:1${index}0`, ten, udp(`2001:db8:0:1::${index + 1}`));
+  expect([again(0), again(1), again(2)]).toEqual(['/rd/00000001', '/rd/00000002', refused]);
 });
 
 test.each([

@@ -40,7 +40,7 @@ export class Directory {
   constructor(options: { clock: Clock; random: CoapRandom; limits?: Partial<DirectoryLimits> }) {
     this.#clock = options.clock;
     this.#limits = { ...DEFAULT_DIRECTORY_LIMITS, ...options.limits };
-    this.#table = new RegistrationTable(options.clock, options.random, (location) => {
+    this.#table = new RegistrationTable(options.clock, options.random, this.#limits, (location) => {
       this.counters.expired++;
       this.changed.emit({ location, how: 'expired', visible: true });
     });
@@ -196,7 +196,8 @@ export class Directory {
 
   #admit(old: Registration | undefined, links: number, by: Registrant): Refusal | undefined {
     if (old !== undefined && !isOwner(old, by)) return this.#foreign();
-    if (this.#table.links - (old?.links.length ?? 0) + links > this.#limits.links) return this.#full();
+    const moreLinks = links - (old?.links.length ?? 0);
+    if (this.#table.links + moreLinks > this.#limits.links) return this.#full();
     const { owner } = ownership(by);
     const additional = old === undefined || ownerKey(old.owner) !== ownerKey(owner);
     if (additional && this.#table.countOf(owner) >= this.#limits.perPeer) {
@@ -205,6 +206,10 @@ export class Directory {
       return { ok: false, code: FORBIDDEN, why };
     }
     if (old === undefined && this.#table.size >= this.#limits.registrations) return this.#full();
+    if (this.#table.isFullFor(owner, additional ? 1 : 0, additional ? links : moreLinks)) {
+      this.counters.hostShareReached++;
+      return this.#full();
+    }
     return undefined;
   }
 

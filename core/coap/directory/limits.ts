@@ -28,6 +28,8 @@ export interface DirectoryCounters {
   expired: number;
   /** The directory, or its peer's part of it, was full. */
   refusedFull: number;
+  /** Full for the host of the peer (`HostShares`), while there was room for others. Counted in `refusedFull`, too. */
+  hostShareReached: number;
   /** The list had too many links or characters. */
   refusedTooLarge: number;
   /** The endpoint belongs to somebody else. */
@@ -43,6 +45,7 @@ export function newDirectoryCounters(): DirectoryCounters {
     removed: 0,
     expired: 0,
     refusedFull: 0,
+    hostShareReached: 0,
     refusedTooLarge: 0,
     refusedForeign: 0,
     refusedBad: 0,

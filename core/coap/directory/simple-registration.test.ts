@@ -29,3 +29,34 @@ it('who answered wrongly is told what was wrong', async () => {
     diagnostic: expect.stringContaining('in many words') as string,
   });
 });
+
+it('one host with many ports has no more devices asked than are still free to be asked', async () => {
+  const clock = new ManualClock();
+  const directory = new Directory({ clock, random: secureRandom() });
+  const asked: string[] = [];
+  let answer: () => void = () => undefined;
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  const fetchLinks = async (uri: string) => {
+    asked.push(uri);
+    await answered;
+    return { text: '', maxAgeSeconds: 0 };
+  };
+  const simple = new SimpleRegistration(directory, { clock, fetchLinks });
+  const come = (address: string, port: number) => {
+    const from = { address, port, family: 4 };
+    const request = { query: [`ep=${address}-${port}`], transport: 'udp', from, identity: null };
+    return simple.handle(request as unknown as ServedRequest);
+  };
+  const first = Array.from({ length: 20 }, (_, port) => come('10.0.0.7', 1 + port));
+  expect(asked.length).toBe(16);
+  expect(await Promise.all(first.slice(16))).toEqual(
+    new Array(4).fill({ code: (5 << 5) | 3, maxAgeSeconds: 5 }),
+  );
+  const other = come('10.0.0.8', 1);
+  expect([asked.length, directory.counters.hostShareReached]).toEqual([17, 4]);
+  answer();
+  expect(await Promise.all([...first.slice(0, 16), other])).toEqual(new Array(17).fill({ code: 68 }));
+  void come('10.0.0.7', 30);
+  expect(asked.length).toBe(18);
+  directory.stop();
+});

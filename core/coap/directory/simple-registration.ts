@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import { codeOf, messageOf } from '../../base/errors.ts';
+import type { PeerAddress } from '../address.ts';
 import { CHANGED, code } from '../codec/codes.ts';
+import { HostShares, hostOf } from '../host-shares.ts';
 import type { ServedAnswer, ServedRequest } from '../server/resource.ts';
 import { badRequest, parametersOf, refused } from './answers.ts';
 import type { Directory } from './directory.ts';
@@ -37,6 +39,7 @@ export class SimpleRegistration {
   readonly #stopped = new AbortController();
   /** By base. A second request of one device waits for the same answer. */
   readonly #underWay = new Map<string, Promise<string>>();
+  readonly #hosts = new HostShares(MAX_UNDER_WAY);
   readonly #kept = new Map<string, Kept>();
 
   constructor(directory: Directory, parts: { clock: Clock; fetchLinks: LinkFetcher }) {
@@ -60,7 +63,7 @@ export class SimpleRegistration {
     const base = baseOf(request);
     let text: string;
     try {
-      const asked = this.#links(base);
+      const asked = this.#links(base, request.from);
       if (asked === undefined) return { code: SERVICE_UNAVAILABLE, maxAgeSeconds: RETRY_S };
       text = await asked;
     } catch (error) {
@@ -78,15 +81,24 @@ export class SimpleRegistration {
     this.#kept.clear();
   }
 
-  /** Undefined when too many are asked already. */
-  #links(base: string): Promise<string> | undefined {
+  /** Undefined when too many are asked already, or too many of that host. */
+  #links(base: string, from: PeerAddress): Promise<string> | undefined {
     const kept = this.#kept.get(base);
     if (kept !== undefined && kept.untilMs > this.#clock.monotonic()) return Promise.resolve(kept.text);
     this.#kept.delete(base);
     const asked = this.#underWay.get(base);
     if (asked !== undefined) return asked;
     if (this.#underWay.size >= MAX_UNDER_WAY) return undefined;
-    const asking = this.#ask(base).finally(() => this.#underWay.delete(base));
+    if (this.#hosts.isFull(from, this.#underWay.size)) {
+      this.#directory.counters.hostShareReached++;
+      return undefined;
+    }
+    const host = hostOf(from);
+    this.#hosts.take(host);
+    const asking = this.#ask(base).finally(() => {
+      this.#hosts.give(host);
+      this.#underWay.delete(base);
+    });
     this.#underWay.set(base, asking);
     return asking;
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { TimerWheel } from '../../base/timer-wheel.ts';
 import { Deadline } from '../deadline.ts';
+import { HostShares, hostOf } from '../host-shares.ts';
 import type { CoapRandom } from '../random.ts';
 import { ownerKey } from './owner.ts';
 import type { Registration } from './registration.ts';
@@ -23,13 +24,22 @@ export class RegistrationTable {
   /** Location by endpoint and sector. */
   readonly #byName = new Map<string, string>();
   readonly #perOwner = new Map<string, number>();
+  readonly #hosts: HostShares;
+  readonly #hostLinks: HostShares;
   #links = 0;
 
-  constructor(clock: Clock, random: CoapRandom, onExpired: (location: string) => void) {
+  constructor(
+    clock: Clock,
+    random: CoapRandom,
+    limits: { registrations: number; links: number },
+    onExpired: (location: string) => void,
+  ) {
     this.#clock = clock;
     this.#random = random;
     this.#wheel = new TimerWheel(clock, { tickMs: TICK_MS });
     this.#onExpired = onExpired;
+    this.#hosts = new HostShares(limits.registrations);
+    this.#hostLinks = new HostShares(limits.links);
   }
 
   get size(): number {
@@ -57,6 +67,15 @@ export class RegistrationTable {
   /** How many that owner has. */
   countOf(owner: Registration['owner']): number {
     return this.#perOwner.get(ownerKey(owner)) ?? 0;
+  }
+
+  /** Whether so many more registrations and links are past the share of the owner's host. */
+  isFullFor(owner: Registration['owner'], registrations: number, links: number): boolean {
+    const place = placeOf(owner);
+    if (place === undefined) return false;
+    return (
+      this.#hosts.isFull(place, this.size, registrations) || this.#hostLinks.isFull(place, this.#links, links)
+    );
   }
 
   /** In place of what is at that location, if anything. */
@@ -96,6 +115,8 @@ export class RegistrationTable {
     this.#entries.clear();
     this.#byName.clear();
     this.#perOwner.clear();
+    this.#hosts.clear();
+    this.#hostLinks.clear();
     this.#links = 0;
   }
 
@@ -108,7 +129,17 @@ export class RegistrationTable {
     if (count === 0) this.#perOwner.delete(ownerKey(owner));
     else this.#perOwner.set(ownerKey(owner), count);
     this.#links += sign * links.length;
+    const place = placeOf(owner);
+    const host = place === undefined ? undefined : hostOf(place);
+    const change = sign === 1 ? 'take' : 'give';
+    this.#hosts[change](host);
+    this.#hostLinks[change](host, links.length);
   }
+}
+
+/** Who proved who it is is no stranger, wherever it is. */
+function placeOf({ address, identity }: Registration['owner']) {
+  return identity === null ? ({ address, family: address.includes(':') ? 6 : 4 } as const) : undefined;
 }
 
 function nameKey(endpoint: string, sector: string | undefined): string {

@@ -86,6 +86,7 @@ export class MessageLayer {
         return (bytes[0]! << 8) | bytes[1]!;
       },
       onDropped: () => counters.droppedByLimit++,
+      onHostShare: () => counters.hostShareReached++,
     });
     this.#desk = new RequestDesk(
       {

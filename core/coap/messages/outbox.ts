@@ -207,6 +207,7 @@ export class Outbox implements TransmissionKeeper {
     const waitMs = peer.idWaitMs(nowMs, this.#lifetimeMs);
     if (waitMs === 0) return true;
     if (this.#idWaits.has(peer)) return false;
+    this.#context.counters.messageIdWaits++;
     const deadline = new Deadline(this.#context.wheel, () => {
       this.#idWaits.delete(peer);
       this.#pump(peer, peer.requests);

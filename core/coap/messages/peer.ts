@@ -4,6 +4,7 @@ import type { Carrier, Sending } from '../carrier.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { RecentMap } from './recent-map.ts';
 import type { Transmission } from './transmission.ts';
+import { hostOf } from '../host-shares.ts';
 
 /** Who waits for answers with a token. */
 export interface TokenOwner {
@@ -28,11 +29,15 @@ const SEGMENT_IDS = 0x1_0000 / ID_SEGMENTS;
 /** Everything that this endpoint knows of one other endpoint (address and port). */
 export class Peer {
   readonly address: PeerAddress;
+  /** See `hostOf`. */
+  readonly host: string | undefined;
   /** Unique in the life of the endpoint, also across peers that were forgotten. */
   readonly number: number;
   lastUsedMs: number;
   /** It is there: we asked it, or it answered what only it could know. Others are strangers, maybe invented ones. */
   known = false;
+  /** It became known by answering, without having been asked by us. */
+  proved = false;
   /** The last message to it was not met with silence: there is a way to it. */
   heard = false;
   /** It was heard of again after it was made; a stranger that was not is the first to be forgotten. */
@@ -61,6 +66,7 @@ export class Peer {
 
   constructor(address: PeerAddress, number: number, firstId: number, nowMs: number) {
     this.address = address;
+    this.host = hostOf(address);
     this.number = number;
     this.#nextId = firstId & 0xffff;
     this.lastUsedMs = nowMs;

@@ -113,6 +113,7 @@ test('a full table gives up idle peers only', () => {
     nowMs: () => 0,
     firstId: () => 0,
     onDropped: () => dropped++,
+    onHostShare: () => undefined,
   });
   const held: Peer[] = [];
   for (let i = 0; i < 100; i++) {
@@ -123,4 +124,69 @@ test('a full table gives up idle peers only', () => {
   for (let i = 100; i < 250; i++) expect(table.stranger(ipv4(i))).toBeInstanceOf(Peer);
   expect([table.size, dropped]).toEqual([100, 150]);
   expect(held.every((peer) => table.find(peer.address) === peer)).toBe(true);
+});
+
+/** A table in which strangers come from these hosts, each from so many ports. */
+function tableWith(maxPeers: number) {
+  const told = { dropped: 0, host: 0 };
+  const table = new PeerTable({
+    maxPeers,
+    nowMs: () => 0,
+    firstId: () => 0,
+    onDropped: () => told.dropped++,
+    onHostShare: () => told.host++,
+  });
+  const at = (host: number, port: number) => ({ ...ipv4(host), port });
+  const here = (host: number, ports: number) =>
+    Array.from({ length: ports }, (_, port) => table.find(at(host, 1 + port))).filter(
+      (one) => one !== undefined,
+    ).length;
+  const come = (host: number, ports: number) => {
+    // Twice: who came only once goes first anyway.
+    for (let port = 1; port <= ports; port++) {
+      table.stranger(at(host, port));
+      table.stranger(at(host, port));
+    }
+  };
+  return { table, told, at, here, come };
+}
+
+test('a host that comes from more ports than half of the table has, makes room itself', () => {
+  const { table, told, here, come } = tableWith(100);
+  come(1, 30);
+  come(2, 500);
+  expect([here(1, 30), here(2, 500), table.size]).toEqual([30, 70, 100]);
+  come(3, 20);
+  expect([here(1, 30), here(2, 500), here(3, 20)]).toEqual([30, 50, 20]);
+  // No more than half now: it is treated as everybody is.
+  expect(told).toEqual({ dropped: 450, host: 450 });
+});
+
+test('of this machine come as many as there are', () => {
+  const { table, told } = tableWith(10);
+  for (let port = 1; port <= 30; port++) table.stranger({ address: '127.0.0.1', port, family: 4 });
+  expect(told).toEqual({ dropped: 20, host: 0 });
+});
+
+test('a hog all of whose peers are in use is refused, and shuts nobody else out', () => {
+  const { table, told, at, here, come } = tableWith(10);
+  come(1, 4);
+  for (let port = 1; port <= 6; port++) table.stranger(at(2, port))!.serving++;
+  expect(table.stranger(at(2, 99))).toBeUndefined();
+  expect(told).toEqual({ dropped: 1, host: 1 });
+  expect(table.stranger(at(3, 1))).toBeInstanceOf(Peer);
+  expect([here(1, 4), here(2, 6)]).toEqual([3, 6]);
+});
+
+test('whoever proves to be there from many ports does not take the place of those that we ask', () => {
+  const { table, at } = tableWith(10);
+  for (let host = 10; host < 14; host++) table.known(at(host, 5_683));
+  for (let port = 1; port <= 10; port++) table.prove(table.stranger(at(2, port))!);
+  const known = Array.from({ length: 10 }, (_, port) => table.find(at(2, 1 + port))!.known);
+  expect(known.filter(Boolean).length).toBe(3);
+  // Those that we ask ourselves count no more for their host.
+  for (let port = 1; port <= 3; port++) table.known(at(2, port));
+  table.prove(table.find(at(2, 4))!);
+  expect(table.find(at(2, 4))!.known).toBe(true);
+  for (let host = 10; host < 14; host++) expect(table.find(at(host, 5_683))).toBeInstanceOf(Peer);
 });

@@ -1,5 +1,6 @@
 import type { PeerAddress } from '../address.ts';
 import { coapError } from '../errors.ts';
+import { HostShares, hostOf } from '../host-shares.ts';
 import { Peer } from './peer.ts';
 
 export interface PeerTableContext {
@@ -9,6 +10,8 @@ export interface PeerTableContext {
   /** Two unpredictable bytes. */
   firstId(): number;
   onDropped(): void;
+  /** That one was dropped because its host held more than its share. */
+  onHostShare(): void;
 }
 
 /** How many peers are looked at for an idle one when the table is full. */
@@ -19,7 +22,8 @@ const NEAR = 256;
 
 /**
  * The peers with state, by address and port. Known ones and strangers have bounds of their own: however many sources
- * are invented, those that we talk to keep their place, and there is always room for one more that we ask.
+ * are invented, those that we talk to keep their place, and there is always room for one more that we ask. Where a host
+ * holds more than half of the strangers with its many ports, it makes room for others, and for its own.
  */
 export class PeerTable {
   readonly #context: PeerTableContext;
@@ -27,10 +31,15 @@ export class PeerTable {
   readonly #near = new Array<Peer | undefined>(NEAR).fill(undefined);
   readonly #known = new Set<Peer>();
   readonly #strangers = new Set<Peer>();
+  readonly #strangerHosts: HostShares;
+  /** Of the known peers that nobody here asked. */
+  readonly #provedHosts: HostShares;
   #lastNumber = 0;
 
   constructor(context: PeerTableContext) {
     this.#context = context;
+    this.#strangerHosts = new HostShares(context.maxPeers);
+    this.#provedHosts = new HostShares(context.maxPeers);
   }
 
   get size(): number {
@@ -50,13 +59,16 @@ export class PeerTable {
   /** One that we ask. Throws `coap.busy` when the table is full of peers that are in use. */
   known(address: PeerAddress): Peer {
     const found = this.find(address);
-    if (found?.known === true) return found;
-    if (!this.#makeRoom(this.#known)) {
+    if (found?.known === true) {
+      if (found.proved) this.#asked(found);
+      return found;
+    }
+    if (!this.#makeRoom(this.#known, this.#provedHosts.hog)) {
       this.#context.onDropped();
       throw coapError('coap.busy', `The station talks to ${this.#known.size} CoAP peers already.`);
     }
     const peer = found ?? this.#make(address);
-    this.#strangers.delete(peer);
+    this.#leaveStrangers(peer);
     this.#known.add(peer);
     peer.known = true;
     return peer;
@@ -70,21 +82,26 @@ export class PeerTable {
       found.lastUsedMs = this.#context.nowMs();
       return found;
     }
-    if (!this.#makeRoom(this.#strangers)) {
+    if (!this.#makeRoom(this.#strangers, this.#strangerHosts.hog, hostOf(address))) {
       this.#context.onDropped();
       return undefined;
     }
     const peer = this.#make(address);
     this.#strangers.add(peer);
+    this.#strangerHosts.take(peer.host);
     return peer;
   }
 
-  /** It answered what it could only have received at its address. */
+  /** It answered what it could only have received at its address. A stranger all the same where its host is full. */
   prove(peer: Peer): void {
-    if (peer.known || peer.forgotten || !this.#makeRoom(this.#known)) return;
-    this.#strangers.delete(peer);
+    if (peer.known || peer.forgotten) return;
+    if (this.#provedHosts.isFull(peer.address, this.#known.size)) return;
+    if (!this.#makeRoom(this.#known, this.#provedHosts.hog, peer.host)) return;
+    this.#leaveStrangers(peer);
     this.#known.add(peer);
     peer.known = true;
+    peer.proved = true;
+    this.#provedHosts.take(peer.host);
   }
 
   forgetIdleSince(beforeMs: number): void {
@@ -104,39 +121,61 @@ export class PeerTable {
     return peer;
   }
 
+  #leaveStrangers(peer: Peer): void {
+    if (this.#strangers.delete(peer)) this.#strangerHosts.give(peer.host);
+  }
+
+  /** By us: it is not its host any more that wants it here. */
+  #asked(peer: Peer): void {
+    peer.proved = false;
+    this.#provedHosts.give(peer.host);
+  }
+
   #forget(peer: Peer): void {
     peer.forgotten = true;
     this.#byAddress.delete(keyOf(peer.address));
     const place = placeOf(peer.address);
     if (this.#near[place] === peer) this.#near[place] = undefined;
     this.#known.delete(peer);
-    this.#strangers.delete(peer);
+    this.#leaveStrangers(peer);
+    if (peer.proved) this.#asked(peer);
   }
 
-  /** False when none may go. Those that came only once go first, in the order in which they came. */
-  #makeRoom(table: Set<Peer>): boolean {
+  /**
+   * False when none may go. Those that came only once go first, in the order in which they came; of a host that is a
+   * hog before all others, and only those when `host`, the newcomer's, is that one.
+   */
+  #makeRoom(table: Set<Peer>, hog: string | undefined, host?: string): boolean {
     if (table.size < this.#context.maxPeers) return true;
     let second: Peer | undefined;
+    let third: Peer | undefined;
     let looks = 0;
     for (const peer of table) {
       if (++looks > EVICTION_LOOKS) break;
-      if (peer.idle && (!peer.returned || peer.known)) {
-        this.#drop(peer);
+      const spared = hog !== undefined && peer.host !== hog;
+      if (peer.idle && !spared && (!peer.returned || peer.known)) {
+        this.#drop(peer, hog);
         return true;
       }
-      if (peer.idle) second ??= peer;
+      if (peer.idle && !spared) second ??= peer;
+      else if (peer.idle && host !== hog) third ??= peer;
       // To the end, so that the next search begins elsewhere.
-      peer.returned = false;
+      if (!spared) peer.returned = false;
       table.delete(peer);
       table.add(peer);
     }
-    if (second === undefined) return false;
-    this.#drop(second);
+    const victim = second ?? third;
+    if (victim === undefined) {
+      if (hog !== undefined && host === hog) this.#context.onHostShare();
+      return false;
+    }
+    this.#drop(victim, hog);
     return true;
   }
 
-  #drop(peer: Peer): void {
+  #drop(peer: Peer, hog: string | undefined): void {
     this.#context.onDropped();
+    if (hog !== undefined && peer.host === hog) this.#context.onHostShare();
     this.#forget(peer);
   }
 }

@@ -161,14 +161,31 @@ describe('one peer', () => {
     expect(seen()).toBe('ACK 5.00');
   });
 
+  test('one host does not fill what waits for its answer, whatever its number of ports', async () => {
+    await rig.stop();
+    await begin({ limits: { serving: 8 } });
+    for (let port = 1; port <= 8; port++) await ask(1, {}, new HandPeer(rig.net, { ...ipv4(7), port }));
+    expect([rig.requests.length, rig.counters.hostShareReached, rig.counters.droppedByLimit]).toEqual([
+      4, 4, 4,
+    ]);
+    await ask(1, {}, new HandPeer(rig.net, ipv4(8)));
+    expect(rig.requests.length).toBe(5);
+    for (const one of rig.requests) one.answer(null);
+    await ask(2, {}, new HandPeer(rig.net, { ...ipv4(7), port: 99 }));
+    expect(rig.requests.length).toBe(6);
+    rig.requests[5]!.answer(null);
+  });
+
   test('what the server never answers is given up, and requests without an answer are bounded', async () => {
     await rig.stop();
-    await begin({ limits: { servingPerPeer: 3, serving: 4 } });
+    await begin({ limits: { servingPerPeer: 3, serving: 5 } });
     for (let id = 0; id < 6; id++) await ask(id);
-    const other = new HandPeer(rig.net, ipv4(8));
+    const other = new HandPeer(rig.net, ipv4(9));
+    await ask(1, {}, new HandPeer(rig.net, ipv4(8)));
     await ask(1, {}, other);
     await ask(2, {}, other);
-    expect([rig.requests.length, rig.layer.serving, rig.counters.droppedByLimit]).toEqual([4, 4, 4]);
+    expect([rig.requests.length, rig.layer.serving]).toEqual([5, 5]);
+    expect(rig.counters).toMatchObject({ droppedByLimit: 4, hostShareReached: 0 });
     await rig.pass(248_000);
     expect(rig.layer.serving).toBe(0);
     rig.requests[0]!.answer(content('far too late'));

@@ -7,6 +7,7 @@ import type { Carrier, CoapTransport, SendingWatcher } from '../carrier.ts';
 import { encodeMessage } from '../codec/codec.ts';
 import type { CoapMessage } from '../codec/codec.ts';
 import { ACK, CON, NON, code } from '../codec/codes.ts';
+import { HostShares } from '../host-shares.ts';
 import { exchangeLifetimeMs } from '../parameters.ts';
 import type { CoapCounters, CoapLimits, TransmissionParameters } from '../parameters.ts';
 import type { CoapRandom } from '../random.ts';
@@ -52,6 +53,7 @@ export class RequestDesk implements IncomingKeeper {
   readonly #lifetimeMs: number;
   /** Those that were not answered at once. */
   readonly #pending = new Set<Incoming>();
+  readonly #hosts: HostShares;
   #serving = 0;
 
   constructor(context: RequestDeskContext, wire: Wire, outbox: Outbox, duplicates: Duplicates) {
@@ -61,6 +63,7 @@ export class RequestDesk implements IncomingKeeper {
     this.#outbox = outbox;
     this.#duplicates = duplicates;
     this.#lifetimeMs = exchangeLifetimeMs(context.parameters);
+    this.#hosts = new HostShares(context.limits.serving);
   }
 
   /** Requests whose answer is not there yet. */
@@ -83,8 +86,11 @@ export class RequestDesk implements IncomingKeeper {
     }
     const print = fingerprint(bytes);
     if (this.#duplicates.repeats(message, peer, bytes, print)) return;
-    if (this.#serving >= limits.serving || peer.serving >= limits.servingPerPeer) {
+    const isFull = this.#serving >= limits.serving || peer.serving >= limits.servingPerPeer;
+    const isHostFull = !isFull && this.#hosts.isFull(from, this.#serving);
+    if (isFull || isHostFull) {
       counters.droppedByLimit++;
+      if (isHostFull) counters.hostShareReached++;
       this.#wire.saw(bytes, from, 'refused');
       return;
     }
@@ -101,6 +107,7 @@ export class RequestDesk implements IncomingKeeper {
     }
     if (request.state === 'done') return; // nearly always
     this.#pending.add(request);
+    this.#hosts.take(peer.host);
     if (request.state === 'open') {
       wheel.arm(request, request.confirmable ? parameters.piggybackMs : this.#lifetimeMs);
     }
@@ -177,7 +184,7 @@ export class RequestDesk implements IncomingKeeper {
     request.state = 'done';
     request.held = undefined;
     this.#context.wheel.cancel(request);
-    this.#pending.delete(request);
+    if (this.#pending.delete(request)) this.#hosts.give(request.peer.host);
     this.#serving--;
     request.peer.serving--;
   }

@@ -4,6 +4,7 @@ import type { Block } from '../codec/block.ts';
 import { BERT_SZX, fitsBlock } from '../codec/block.ts';
 import { Body } from '../codec/body.ts';
 import { Deadline } from '../deadline.ts';
+import { HostShares } from '../host-shares.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
 
 /** What becomes of one block. `szx` is to be used for the rest of the body. */
@@ -22,6 +23,7 @@ export type BlockOutcome =
 
 interface Assembly {
   peerKey: string;
+  host: string | undefined;
   body: Body;
   deadline: Deadline;
   /** Memory that it holds. */
@@ -41,12 +43,16 @@ export class Assemblies {
   readonly #counters: ServerCounters;
   // In the order of the last block: the first waits longest.
   readonly #open = new Map<string, Assembly>();
+  readonly #hosts: HostShares;
+  readonly #hostBytes: HostShares;
   #bytes = 0;
 
   constructor(wheel: TimerWheel, limits: ServerLimits, counters: ServerCounters) {
     this.#wheel = wheel;
     this.#limits = limits;
     this.#counters = counters;
+    this.#hosts = new HostShares(limits.assemblies);
+    this.#hostBytes = new HostShares(limits.assemblyBytes);
   }
 
   get size(): number {
@@ -60,7 +66,7 @@ export class Assemblies {
   /** `announced` is Size1 where the request has it, `largestSzx` what the resource takes. */
   take(
     key: string,
-    peerKey: string,
+    { peerKey, host }: { peerKey: string; host: string | undefined },
     block: Block,
     payload: Uint8Array,
     { announced = 0, largestSzx = BERT_SZX }: { announced?: number | undefined; largestSzx?: number } = {},
@@ -85,7 +91,7 @@ export class Assemblies {
       known.deadline.set(this.#limits.assemblyTimeoutMs);
       return next;
     }
-    const assembly = known ?? this.#begin(key, peerKey);
+    const assembly = known ?? this.#begin(key, peerKey, host);
     if (assembly === undefined || !this.#makeRoom(key, assembly, end)) return { outcome: 'busy' };
     assembly.body.append(payload);
     if (!block.more) {
@@ -103,16 +109,18 @@ export class Assemblies {
     for (const key of this.#open.keys()) this.#forget(key);
   }
 
-  #begin(key: string, peerKey: string): Assembly | undefined {
+  #begin(key: string, peerKey: string, host: string | undefined): Assembly | undefined {
     if (this.#open.size >= this.#limits.assemblies) this.#dropOldest(key);
     if (this.#open.size >= this.#limits.assemblies) return undefined;
     const assembly: Assembly = {
       peerKey,
+      host,
       body: new Body(0, this.#limits.bodyBytes),
       deadline: new Deadline(this.#wheel, () => this.#drop(key)),
       cost: 0,
     };
     this.#open.set(key, assembly);
+    this.#hosts.take(host);
     return assembly;
   }
 
@@ -120,6 +128,7 @@ export class Assemblies {
   #makeRoom(key: string, assembly: Assembly, length: number): boolean {
     const cost = Math.min(Math.max(LEAST_COST, 2 * length), Math.max(LEAST_COST, this.#limits.bodyBytes));
     this.#bytes += cost - assembly.cost;
+    this.#hostBytes.take(assembly.host, cost - assembly.cost);
     assembly.cost = cost;
     while (this.#bytesOf(assembly.peerKey) > this.#limits.assemblyBytesPerPeer) {
       if (!this.#dropOldest(key, assembly.peerKey)) break;
@@ -140,13 +149,21 @@ export class Assemblies {
     return bytes;
   }
 
+  /** Of the peer where one is said, else of the host that holds more than half, else of all. */
   #dropOldest(but: string, peerKey?: string): boolean {
+    const hog = this.#hosts.hog ?? this.#hostBytes.hog;
+    let oldest: string | undefined;
     for (const [key, one] of this.#open) {
       if (key === but || (peerKey !== undefined && one.peerKey !== peerKey)) continue;
-      this.#drop(key);
-      return true;
+      oldest ??= key;
+      if (peerKey !== undefined || hog === undefined) break;
+      if (one.host !== hog) continue;
+      oldest = key;
+      this.#counters.hostShareReached++;
+      break;
     }
-    return false;
+    if (oldest !== undefined) this.#drop(oldest);
+    return oldest !== undefined;
   }
 
   #drop(key: string): void {
@@ -158,6 +175,8 @@ export class Assemblies {
     if (assembly === undefined) return false;
     this.#open.delete(key);
     this.#bytes -= assembly.cost;
+    this.#hosts.give(assembly.host);
+    this.#hostBytes.give(assembly.host, assembly.cost);
     assembly.deadline.clear();
     return true;
   }

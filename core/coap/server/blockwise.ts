@@ -82,7 +82,7 @@ export class Blockwise {
     if (block1 === undefined) {
       return served.payload.length > this.#limits.bodyBytes ? this.#tooLarge() : undefined;
     }
-    const taken = this.assemblies.take(assemblyKey(served), served.peerKey, block1, served.payload, {
+    const taken = this.assemblies.take(assemblyKey(served), served, block1, served.payload, {
       announced,
       largestSzx: this.#largestSzx(asked, BERT_SZX),
     });
@@ -124,7 +124,10 @@ export class Blockwise {
   /** The message for the resource's answer; what does not fit into it is kept for later blocks. */
   shape(asked: Asked, answer: ServedAnswer): ServerAnswer {
     const shaped = shapeAnswer(answer, this.#shape(asked));
-    if (shaped.cut !== undefined) this.kept.keep(answerKey(asked.served), shaped.cut, asked.served.payload);
+    if (shaped.cut !== undefined) {
+      const { served } = asked;
+      this.kept.keep(answerKey(served), served.host, shaped.cut, served.payload);
+    }
     if (asked.block1 !== undefined) {
       const { number, szx } = asked.block1;
       const value = encodeBlock(number, false, szx);

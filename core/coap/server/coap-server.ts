@@ -73,6 +73,7 @@ export class CoapServer {
     this.#rate = new RequestRate(clock, {
       perSecond: this.limits.requestsPerSecond,
       burst: this.limits.requestBurst,
+      perHost: this.limits.requestsPerHost,
       peers: this.limits.ratedPeers,
     });
     this.#observers = new Observers({
@@ -177,8 +178,10 @@ export class CoapServer {
   #accept(incoming: IncomingRequest): void {
     const { peerKey, token, options } = incoming;
     if (this.#stopped) return this.#refuse(incoming, { code: SERVICE_UNAVAILABLE });
-    if (!this.#rate.take(peerKey)) {
+    const tooOften = this.#rate.take(peerKey, incoming.from);
+    if (tooOften !== undefined) {
       this.counters.tooManyRequests++;
+      if (tooOften === 'host') this.counters.hostShareReached++;
       return this.#refuse(incoming, { code: TOO_MANY_REQUESTS, maxAgeSeconds: this.#rate.retrySeconds });
     }
     const read = readRequest(incoming);
@@ -288,7 +291,7 @@ export class CoapServer {
     }
     const resource = this.#routes.find(served.path);
     if (resource?.observable !== true) return end({ code: NOT_FOUND });
-    if (!this.#handling.hasRoom(served.peerKey)) return done(undefined);
+    if (!this.#handling.hasRoom(served)) return done(undefined);
     const asked = this.#blockwise.read(served, resource, observer.carrier);
     if (asked === undefined) return end({ code: BAD_REQUEST });
     // The body came whole long ago.

@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { addressText } from '../address.ts';
 import { code, codeText, isResponse } from '../codec/codes.ts';
 import { Deadline } from '../deadline.ts';
+import { HostShares } from '../host-shares.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
 import type { Resource, ServedAnswer } from './resource.ts';
 import { pathKey } from './routes.ts';
@@ -28,27 +29,35 @@ export class Handling {
   readonly #counters: ServerCounters;
   readonly #underWay = new Set<UnderWay>();
   readonly #perPeer = new Map<string, number>();
+  readonly #hosts: HostShares;
 
   constructor(wheel: TimerWheel, log: Log, limits: ServerLimits, counters: ServerCounters) {
     this.#wheel = wheel;
     this.#log = log;
     this.#limits = limits;
     this.#counters = counters;
+    this.#hosts = new HostShares(limits.underWay);
   }
 
   get underWay(): number {
     return this.#underWay.size;
   }
 
-  hasRoom(peerKey: string): boolean {
+  hasRoom({ peerKey, from }: Pick<Served, 'peerKey' | 'from'>): boolean {
     const { underWay, underWayPerPeer } = this.#limits;
-    return this.#underWay.size < underWay && (this.#perPeer.get(peerKey) ?? 0) < underWayPerPeer;
+    if (this.#underWay.size >= underWay) return false;
+    if ((this.#perPeer.get(peerKey) ?? 0) >= underWayPerPeer) return false;
+    return !this.#hosts.isFull(from, this.#underWay.size);
   }
 
   /** Calls `done` exactly once, before it returns where the resource answers at once; not after `stop`. */
   run(resource: Resource, served: Served, done: (answer: ServedAnswer) => void): void {
-    if (!this.hasRoom(served.peerKey)) {
+    if (!this.hasRoom(served)) {
       this.#counters.overloaded++;
+      const { size } = this.#underWay;
+      if (size < this.#limits.underWay && this.#hosts.isFull(served.from, size)) {
+        this.#counters.hostShareReached++;
+      }
       done({ code: SERVICE_UNAVAILABLE, maxAgeSeconds: RETRY_SECONDS });
       return;
     }
@@ -75,6 +84,7 @@ export class Handling {
     };
     this.#underWay.add(entry);
     this.#perPeer.set(served.peerKey, (this.#perPeer.get(served.peerKey) ?? 0) + 1);
+    this.#hosts.take(served.host);
     entry.deadline.set(this.#limits.handlerMs);
     result.then(
       (answer) => {
@@ -91,6 +101,7 @@ export class Handling {
     const entries = [...this.#underWay];
     this.#underWay.clear();
     this.#perPeer.clear();
+    this.#hosts.clear();
     for (const { served, deadline } of entries) {
       deadline.clear();
       served.abort();
@@ -100,7 +111,8 @@ export class Handling {
   #settle(entry: UnderWay, answer: ServedAnswer): void {
     this.#underWay.delete(entry);
     entry.deadline.clear();
-    const { peerKey } = entry.served;
+    const { peerKey, host } = entry.served;
+    this.#hosts.give(host);
     const left = (this.#perPeer.get(peerKey) ?? 1) - 1;
     if (left === 0) this.#perPeer.delete(peerKey);
     else this.#perPeer.set(peerKey, left);

@@ -29,6 +29,8 @@ export interface ServerLimits {
   /** Sustained requests of one peer; more get 4.29 (RFC 8516). A later block of a body counts as a tenth. */
   requestsPerSecond: number;
   requestBurst: number;
+  /** So many times as much from one host, whatever its number of ports. This machine has no such bound. */
+  requestsPerHost: number;
   /** Peers whose rate is known. */
   ratedPeers: number;
   /** Requests whose resource has not answered yet; more get 5.03. */
@@ -66,6 +68,7 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = {
   unknownRttMs: 3_000,
   requestsPerSecond: 1_000,
   requestBurst: 2_000,
+  requestsPerHost: 10,
   ratedPeers: 10_000,
   underWay: 1_000,
   underWayPerPeer: 64,
@@ -108,6 +111,8 @@ export interface ServerCounters {
   tooManyRequests: number;
   /** 5.03 because too many requests are under way. */
   overloaded: number;
+  /** Refused or dropped because one host held its share (`HostShares`); counted in what was refused, too. */
+  hostShareReached: number;
   /** Resources that threw: 5.00. */
   handlerErrors: number;
   /** Resources that did not answer in time: 5.03. */
@@ -132,6 +137,7 @@ export function newServerCounters(): ServerCounters {
     addressesVerified: 0,
     tooManyRequests: 0,
     overloaded: 0,
+    hostShareReached: 0,
     handlerErrors: 0,
     handlerTimeouts: 0,
   };

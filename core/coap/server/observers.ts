@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Carrier } from '../carrier.ts';
+import { HostShares } from '../host-shares.ts';
 import { tokenKey } from '../messages/peer.ts';
 import type { ServerCounters, ServerLimits } from './limits.ts';
 import { Observer } from './observer.ts';
@@ -17,18 +18,20 @@ export interface ObserversContext extends Omit<ObserverContext, 'nextSequence' |
   counters: ServerCounters;
 }
 
-/** The list of observers of RFC 7641 §4.1: by (peer, token) and by path, bounded in all and per peer. */
+/** The list of observers of RFC 7641 §4.1: by (peer, token) and by path, bounded in all, per peer and per host. */
 export class Observers {
   readonly #context: ObserverContext;
   readonly #byKey = new Map<string, Observer>();
   readonly #byPath = new Map<string, Set<Observer>>();
   readonly #perPeer = new Map<string, number>();
+  readonly #hosts: HostShares;
   readonly #changed = new Set<Observer>();
   #sequence: number;
   #scheduled = false;
   #timer: Timer | undefined;
 
   constructor(context: ObserversContext) {
+    this.#hosts = new HostShares(context.limits.observers);
     // A server that was started again goes on above its old numbers (§4.4: strictly increasing over 256 s).
     this.#sequence = Math.floor(context.clock.now() / 32) % SEQUENCES;
     this.#context = {
@@ -51,11 +54,17 @@ export class Observers {
    */
   begin(served: Served, token: Uint8Array, carrier: () => Carrier): Observer | undefined {
     const key = observerKey(served.peerKey, token);
-    this.#byKey.get(key)?.end();
+    const known = this.#byKey.get(key);
+    known?.end();
     const { limits, counters } = this.#context;
     const ofPeer = this.#perPeer.get(served.peerKey) ?? 0;
     if (this.#byKey.size >= limits.observers || ofPeer >= limits.observersPerPeer) {
       counters.observersRefused++;
+      return undefined;
+    }
+    if (known === undefined && this.#hosts.isFull(served.from, this.#byKey.size)) {
+      counters.observersRefused++;
+      counters.hostShareReached++;
       return undefined;
     }
     const path = pathKey(served.path);
@@ -74,6 +83,7 @@ export class Observers {
     }
     this.#byKey.set(key, observer);
     this.#perPeer.set(served.peerKey, ofPeer + 1);
+    this.#hosts.take(served.host);
     const there = this.#byPath.get(path);
     if (there === undefined) this.#byPath.set(path, new Set([observer]));
     else there.add(observer);
@@ -137,6 +147,7 @@ export class Observers {
 
   #forget(observer: Observer): void {
     if (this.#byKey.get(observer.key) === observer) this.#byKey.delete(observer.key);
+    this.#hosts.give(observer.served.host);
     this.#changed.delete(observer);
     const there = this.#byPath.get(observer.path);
     there?.delete(observer);

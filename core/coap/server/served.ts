@@ -15,6 +15,7 @@ import {
   unusableOption,
 } from '../codec/options.ts';
 import type { CoapOption } from '../codec/options.ts';
+import { hostOf } from '../host-shares.ts';
 import type { ServedAnswer, ServedRequest } from './resource.ts';
 import type { IncomingRequest } from './types.ts';
 
@@ -55,6 +56,11 @@ export class Served implements ServedRequest {
     this.peerKey = of.peerKey;
     this.identity = of.identity;
     this.multicast = of.multicast;
+  }
+
+  /** See `hostOf`. */
+  get host(): string | undefined {
+    return hostOf(this.from);
   }
 
   get signal(): AbortSignal {
