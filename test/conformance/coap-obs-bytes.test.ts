@@ -58,7 +58,7 @@ test('TD_COAP_OBS_04: a server that forgot its observers takes them again', asyn
     // They count on from there; where the new server begins says nothing (§4.4).
     expect((last - after + 2 ** 24) % 2 ** 24).toBe(1);
     client.send({ type: 2, code: '00', messageId: third!.messageId });
-    await expect.poll(() => server.endpoint.counters.responding).toBe(0);
+    await expect.poll(() => server.endpoint.counters.responding, { timeout: 5_000 }).toBe(0);
     expect(server.server.observers).toBe(1);
   } finally {
     await relay.stop();
