@@ -26,6 +26,8 @@ export interface Outgoing {
 export interface SendingWatcher {
   /** Its turn came and it went out for the first time. */
   sent?(): void;
+  /** Its turn came, and no message id is free for so long: 65,536 messages went there lately (RFC 7252 §4.4). */
+  waits?(waitMs: number): void;
   /** The other end has it: an empty ACK (RFC 7252 §5.2.2). Never on reliable transports. */
   acknowledged(): void;
   /**

@@ -37,7 +37,7 @@ export interface CoapExchange {
   steps: CoapStep[];
   /** Steps past the bound of 4,000 (of an observation: all but the newest 500), counted and not kept. */
   leftOut: number;
-  /** Why it failed; null while all is well. */
+  /** Why it failed or, while it runs, what it waits for; null while all is well. */
   problem: { code: string; message: string } | null;
 }
 

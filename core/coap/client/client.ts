@@ -1,6 +1,6 @@
 import { codeOf } from '../../base/errors.ts';
 import type { PeerAddress } from '../address.ts';
-import type { Carrier, CoapTransport, WireTap } from '../carrier.ts';
+import type { Carrier, CoapTransport } from '../carrier.ts';
 import { blockBytes, decodeBlock, encodeBlock, fitsBlock } from '../codec/block.ts';
 import type { Block } from '../codec/block.ts';
 import { CONTENT, isSuccess } from '../codec/codes.ts';
@@ -53,8 +53,8 @@ export class CoapClient {
         return;
       }
       const request = transferRequest(target.options, options);
-      const { signal, onProgress, resolver, onWire } = options;
-      const watch = { signal, onProgress, resolver, trace: this.#trace(onWire) };
+      const { signal, onProgress, resolver } = options;
+      const watch = { signal, onProgress, resolver, trace: this.#trace(options) };
       new RequestRun(this.#context, target, request, watch, resolve, reject).start();
     });
   }
@@ -75,7 +75,7 @@ export class CoapClient {
     request.onlyBlock = true;
     const { signal, resolver } = options;
     const response = await new Promise<CoapResponse>((resolve, reject) => {
-      const watch = { signal, resolver, trace: this.#trace(options.onWire) };
+      const watch = { signal, resolver, trace: this.#trace(options) };
       new RequestRun(this.#context, target, request, watch, resolve, reject).start();
     });
     const value = findOption(response.options, BLOCK2);
@@ -137,8 +137,8 @@ export class CoapClient {
     return resolveLinks(parseLinkFormat(new TextDecoder().decode(response.payload)), uri);
   }
 
-  #trace(onWire: WireTap | undefined): Trace | undefined {
-    return onWire === undefined ? undefined : this.#context.traces.open(onWire);
+  #trace({ onWire, onWaiting }: Pick<RequestOptions, 'onWire' | 'onWaiting'>): Trace | undefined {
+    return onWire === undefined ? undefined : this.#context.traces.open(onWire, onWaiting);
   }
 }
 

@@ -140,6 +140,10 @@ export class Exchange implements TokenOwner, SendingWatcher, WheelEntry {
     this.#awaitResponse();
   }
 
+  waits(waitMs: number): void {
+    this.#trace?.waits(waitMs);
+  }
+
   acknowledged(): void {
     if (this.#done) return;
     this.#acknowledged = true;

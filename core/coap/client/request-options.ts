@@ -41,6 +41,8 @@ export interface RequestOptions {
   resolver?: HostResolver;
   /** Every message of this request as it goes over the wire, until the request ends. */
   onWire?: WireTap;
+  /** With `onWire`: the next message must wait so long, since 65,536 went to the server lately (RFC 7252 §4.4). */
+  onWaiting?: (waitMs: number) => void;
   /** After each message of a body that goes in blocks. */
   onProgress?: (progress: TransferProgress) => void;
 }

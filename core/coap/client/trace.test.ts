@@ -203,3 +203,25 @@ test.each<[WireEvent['transport'], number[]]>([
   tap?.({ ...rest, transport, bytes: Uint8Array.from(head.slice(0, -1)) });
   expect(heard).toBe(1);
 });
+
+test('a request that finds no free message number says how long it waits, and goes then (§4.4)', async () => {
+  const carrier = await rig.endpoint.carrierFor(URI);
+  const empty = new Uint8Array(0);
+  const token = Uint8Array.of(1);
+  for (let sent = 0; sent < 0x1_0000; sent++) {
+    carrier.sendUnawaited({ confirmable: false, code: 1, token, options: [], payload: empty });
+  }
+  await rig.net.settle();
+  const steps: string[] = [];
+  const done = rig.endpoint.request(URI, {
+    onWire: (event) => steps.push(line(event)),
+    onWaiting: (waitMs) => steps.push(`waits ${waitMs}`),
+  });
+  await rig.pass(246_000, 1_000);
+  expect(steps).toEqual(['waits 247000']);
+  await rig.pass(1_200);
+  await answer();
+  await done;
+  expect(steps).toEqual(['waits 247000', 'out CON 0.01', 'in ACK 2.05']);
+  expect(rig.endpoint.counters.messageIdWaits).toBe(1);
+});

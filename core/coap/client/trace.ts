@@ -23,10 +23,14 @@ export class Traces {
     this.#tap = tap;
   }
 
-  /** Listens until `close`. */
-  open(listener: WireTap): Trace {
+  /** Listens until `close`. `onWaiting`: see `RequestOptions`. */
+  open(listener: WireTap, onWaiting?: (waitMs: number) => void): Trace {
     if (this.#open++ === 0) this.#tap(this.#record);
-    return new Trace(this.#owners, listener, () => {
+    const hears: TraceEars = {
+      listener,
+      waits: (waitMs) => this.#heard(() => onWaiting?.(waitMs)),
+    };
+    return new Trace(this.#owners, hears, () => {
       if (--this.#open === 0) this.#tap(undefined);
     });
   }
@@ -48,25 +52,35 @@ export class Traces {
       else trace ??= answers ? this.#owners.get(idKey) : undefined;
     }
     if (trace === undefined) return;
+    const { listener } = trace;
+    this.#heard(() => listener(event));
+  }
+
+  #heard(tell: () => void): void {
     try {
-      trace.listener(event);
+      tell();
     } catch (error) {
       this.#log.error('a listener to the messages of a CoAP request failed', { error });
     }
   }
 }
 
+type TraceEars = Pick<Trace, 'listener' | 'waits'>;
+
 export class Trace {
   readonly listener: WireTap;
+  /** The next message of it has to wait so long for its number. */
+  readonly waits: (waitMs: number) => void;
   readonly #owners: Map<string, Trace>;
   readonly #closed: () => void;
   readonly #keys = new Set<string>();
   #isClosed = false;
 
   /** Made by `Traces.open`. */
-  constructor(owners: Map<string, Trace>, listener: WireTap, closed: () => void) {
+  constructor(owners: Map<string, Trace>, { listener, waits }: TraceEars, closed: () => void) {
     this.#owners = owners;
     this.listener = listener;
+    this.waits = waits;
     this.#closed = closed;
   }
 

@@ -197,7 +197,10 @@ export class Outbox implements TransmissionKeeper {
     if (lane.waiting.length === 0) return;
     const nowMs = this.#context.clock.monotonic();
     while (lane.waiting.length > 0 && lane.outstanding < this.#context.parameters.nstart) {
-      if (!this.#hasId(peer, nowMs)) return;
+      if (!this.#hasId(peer, nowMs)) {
+        tellWaiting(lane, peer.idWaitMs(nowMs, this.#lifetimeMs));
+        return;
+      }
       this.#transmit(lane.waiting.shift()!, nowMs);
     }
   }
@@ -338,4 +341,17 @@ export class Outbox implements TransmissionKeeper {
 
 function tellSent(transmission: Transmission): void {
   if (transmission.state !== 'done') transmission.watcher.sent?.();
+}
+
+/** Whoever came into the line last has not been told yet. */
+function tellWaiting({ waiting }: Lane, waitMs: number): void {
+  for (let at = waiting.length - 1; at >= 0; at--) {
+    const transmission = waiting[at]!;
+    if (transmission.toldToWait) return;
+    transmission.toldToWait = true;
+    // Not from within `send`, whose caller does not have it in hands yet.
+    queueMicrotask(() => {
+      if (transmission.state === 'waiting') transmission.watcher.waits?.(waitMs);
+    });
+  }
 }

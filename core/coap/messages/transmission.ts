@@ -26,6 +26,8 @@ export class Transmission implements Sending, WheelEntry {
   retransmissions = 0;
   /** The present wait for an ACK. */
   timeoutMs = 0;
+  /** Its watcher knows that it waits for a message id. */
+  toldToWait = false;
   /** Counts against NSTART of its peer. */
   holdsTurn = false;
   /** Its neighbours among all that are open. */

@@ -139,7 +139,9 @@ export class CoapDesk {
       response = await this.#parts.endpoint.request(input.uri, {
         ...requestOptions(input),
         signal,
-        ...(open === undefined ? {} : { onWire: (event) => open.wire(event) }),
+        ...(open === undefined
+          ? {}
+          : { onWire: (event) => open.wire(event), onWaiting: (waitMs) => open.waiting(waitMs) }),
       });
     } catch (error) {
       open?.failed(error);

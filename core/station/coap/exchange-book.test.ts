@@ -64,6 +64,23 @@ it('tells apart what failed and what was given up', () => {
   expect(exchanges.openFeed('given up', () => undefined).snapshot().state).toBe('cancelled');
 });
 
+it('says what it waits for as long as it does, and nothing of it once that is there', () => {
+  const { clock, exchanges } = book();
+  const open = exchanges.begin('one', URI, 'GET');
+  const feed = exchanges.openFeed('one', () => undefined);
+  feed.snapshot();
+  open.waiting(92_400);
+  const problem = { code: 'coap.busy', message: expect.stringContaining('up to 93 s') as string };
+  expect(feed.drain()).toMatchObject({ state: 'running', problem });
+  open.wire(out(clock.monotonic(), { direction: 'in', verdict: 'duplicate' }));
+  expect(feed.drain()).toMatchObject({ problem });
+  open.wire(out(clock.monotonic()));
+  expect(feed.drain()).toMatchObject({ state: 'running', problem: null });
+  open.answered();
+  open.waiting(1_000);
+  expect(feed.drain()).toMatchObject({ state: 'answered', problem: null });
+});
+
 it('takes an id once', () => {
   const { exchanges } = book();
   exchanges.begin('one', URI, 'GET').answered();

@@ -36,6 +36,8 @@ interface Entry {
 /** One exchange while it goes on. */
 export interface OpenExchange {
   wire(event: WireEvent): void;
+  /** The next message must wait so long for its number (RFC 7252 §4.4). */
+  waiting(waitMs: number): void;
   answered(): void;
   failed(error: unknown): void;
 }
@@ -71,9 +73,15 @@ export class ExchangeBook {
       wire: (event) => {
         if (live()) this.#add(entry, event, rolling);
       },
+      waiting: (waitMs) => {
+        if (!live()) return;
+        entry.problem = { code: 'coap.busy', message: waitingText(waitMs) };
+        this.#changed(entry);
+      },
       answered: () => {
         if (!live()) return;
         entry.state = 'answered';
+        entry.problem = null;
         this.#changed(entry);
       },
       failed: (error) => {
@@ -154,6 +162,8 @@ export class ExchangeBook {
 
   #add(entry: Entry, event: WireEvent, rolling: boolean): void {
     if (Number.isNaN(entry.firstMs)) entry.firstMs = event.atMs;
+    // What it waited for is there.
+    if (event.direction === 'out') entry.problem = null;
     if (!rolling && entry.kept.length >= MAX_STEPS) entry.leftAfter++;
     else {
       entry.kept.push(stepOf(event, this.#clock, entry.firstMs));
@@ -189,4 +199,12 @@ export class ExchangeBook {
       this.#entries.delete(exchange);
     }
   }
+}
+
+function waitingText(waitMs: number): string {
+  const seconds = Math.ceil(waitMs / 1_000);
+  return (
+    `It waits up to ${seconds} s for a message number: 65,536 messages went to this server within the last ` +
+    'minutes, and none of their numbers may be used again so soon (RFC 7252 §4.4). It is sent then by itself.'
+  );
 }
