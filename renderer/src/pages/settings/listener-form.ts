@@ -1,15 +1,20 @@
 /** The form of a listener: texts as they are typed, checked and turned into what the station takes. Pure. */
 import type { MqttListenerConfig } from '../../../../core/contract/listeners.ts';
+import { isSecure } from '../../lib/client-words.ts';
 
-export interface ListenerForm {
+/** What every listener has, whatever it speaks. */
+export interface PlaceForm {
   name: string;
   transport: MqttListenerConfig['transport'];
   host: string;
   port: string;
-  path: string;
   enabled: boolean;
   /** Empty for none. */
   certificate: string;
+}
+
+export interface ListenerForm extends PlaceForm {
+  path: string;
   clientCertificates: MqttListenerConfig['clientCertificates'];
   certificateUser: MqttListenerConfig['certificateUser'];
   anonymous: boolean;
@@ -23,12 +28,27 @@ export type ListenerField = keyof ListenerForm;
 export type FieldProblems<F extends string> = Partial<Record<F, string>>;
 /** What `listeners.add` takes. */
 export type NewListener = Omit<MqttListenerConfig, 'id'>;
+export type ReadForm<Listener, Field extends string> =
+  { ok: true; listener: Listener } | { ok: false; problems: FieldProblems<Field> };
 
-export function isTls(transport: ListenerForm['transport']): boolean {
-  return transport === 'tls' || transport === 'wss';
+/** What a dialog must know of the listeners of one protocol. */
+export interface ListenerKind<Form extends PlaceForm, Listener> {
+  /** With its article: `an MQTT listener`. */
+  name: string;
+  /** One that connects through it: `client`. */
+  peer: string;
+  usualPorts: Record<PlaceForm['transport'], string>;
+  /** What an address without TLS that others reach means. */
+  openNote: string;
+  formOf(config: (Listener & { id: string }) | null): Form;
+  readForm(form: Form): ReadForm<Listener, keyof Form & string>;
+  /** True when the station closes the connections for this change. */
+  closes(before: Listener & { id: string }, after: Listener): boolean;
+  add(listener: Listener): Promise<unknown>;
+  change(listener: Listener & { id: string }): Promise<unknown>;
 }
 
-export function isWebSocket(transport: ListenerForm['transport']): boolean {
+export function isWebSocket(transport: PlaceForm['transport']): boolean {
   return transport === 'ws' || transport === 'wss';
 }
 
@@ -70,44 +90,52 @@ export function formOf(config: MqttListenerConfig | null): ListenerForm {
   };
 }
 
-/** The host's own bounds, told before it has to (core/contract/listeners.ts). */
-export function readForm(
-  form: ListenerForm,
-): { ok: true; listener: NewListener } | { ok: false; problems: FieldProblems<ListenerField> } {
-  const problems: FieldProblems<ListenerField> = {};
-  const whole = (field: ListenerField, least: number, most: number): number => {
-    const text = String(form[field]).replace(/[\s_,]/g, '');
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
-    problems[field] = `A whole number from ${least} to ${most}.`;
-    return 0;
-  };
+/** Reads the field as a whole number; 0, and told in `problems`, where it is none within these bounds. */
+function readWhole<Field extends string>(
+  form: Record<Field, unknown>,
+  problems: FieldProblems<Field>,
+  field: Field,
+  least: number,
+  most: number,
+): number {
+  const text = String(form[field]).replace(/[\s_,]/g, '');
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  problems[field] = `A whole number from ${least} to ${most}.`;
+  return 0;
+}
+
+/** The fields that every listener has; what is wrong with them is told in `problems`. */
+export function readPlace(form: PlaceForm, problems: FieldProblems<keyof PlaceForm>) {
   const name = form.name.trim();
   if (name === '') problems.name = 'A name, such as the network it is for.';
   const host = form.host.trim();
   if (host === '') problems.host = 'An address of this machine; 0.0.0.0 for every one.';
-  const port = whole('port', 0, 65_535);
-  const maxConnections = whole('maxConnections', 1, 100_000);
-  const maxPacketBytes = whole('maxPacketBytes', 256, 268_435_460);
-  const publishRate = whole('publishRate', 0, 10_000_000);
-  const path = form.path.trim();
-  if (isWebSocket(form.transport) && !/^\/[\w\-./]*$/.test(path)) problems.path = 'A path such as /mqtt.';
-  const secure = isTls(form.transport);
+  const port = readWhole(form, problems, 'port', 0, 65_535);
+  const secure = isSecure(form.transport);
   if (secure && form.certificate === '') {
     problems.certificate = 'TLS needs a server certificate: choose one, or issue one under Certificates.';
   }
+  const { transport, enabled } = form;
+  return { name, transport, host, port, enabled, certificate: secure ? form.certificate : null };
+}
+
+/** The host's own bounds, told before it has to (core/contract/listeners.ts). */
+export function readForm(form: ListenerForm): ReadForm<NewListener, ListenerField> {
+  const problems: FieldProblems<ListenerField> = {};
+  const place = readPlace(form, problems);
+  const maxConnections = readWhole(form, problems, 'maxConnections', 1, 100_000);
+  const maxPacketBytes = readWhole(form, problems, 'maxPacketBytes', 256, 268_435_460);
+  const publishRate = readWhole(form, problems, 'publishRate', 0, 10_000_000);
+  const path = form.path.trim();
+  if (isWebSocket(form.transport) && !/^\/[\w\-./]*$/.test(path)) problems.path = 'A path such as /mqtt.';
   if (Object.keys(problems).length > 0) return { ok: false, problems };
   return {
     ok: true,
     listener: {
-      name,
-      transport: form.transport,
-      host,
-      port,
-      enabled: form.enabled,
+      ...place,
       path: isWebSocket(form.transport) ? path : '/mqtt',
-      certificate: secure ? form.certificate : null,
-      clientCertificates: secure ? form.clientCertificates : 'none',
+      clientCertificates: isSecure(form.transport) ? form.clientCertificates : 'none',
       certificateUser: form.certificateUser,
       anonymous: form.anonymous,
       acknowledge: form.acknowledge,
@@ -130,6 +158,18 @@ export function fieldOfError(code: string): ListenerField | null {
     default:
       return null;
   }
+}
+
+/** The path of CoAP over WebSocket (RFC 8323 §8.3). */
+export const COAP_PATH = '/.well-known/coap';
+
+/** Where it is reached: `host:port`, with the path of a WebSocket. */
+export function placeOf(
+  address: string | null,
+  config: Pick<MqttListenerConfig, 'transport' | 'host' | 'port'> & { path?: string },
+): string {
+  const at = address ?? `${config.host.includes(':') ? `[${config.host}]` : config.host}:${config.port}`;
+  return isWebSocket(config.transport) ? at + (config.path ?? COAP_PATH) : at;
 }
 
 /** True where other machines can reach it. */

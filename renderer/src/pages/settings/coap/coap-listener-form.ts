@@ -1,30 +1,19 @@
 /** The form of a CoAP listener, and the proxy's list of what may be reached. Pure. */
 import type { CoapListenerConfig } from '../../../../../core/contract/coap-server.ts';
-import { isTls } from '../listener-form.ts';
-import type { FieldProblems } from '../listener-form.ts';
+import { readPlace } from '../listener-form.ts';
+import type { FieldProblems, PlaceForm, ReadForm } from '../listener-form.ts';
 
-export interface CoapListenerForm {
-  name: string;
-  transport: CoapListenerConfig['transport'];
-  host: string;
-  port: string;
-  enabled: boolean;
-  /** Empty for none. */
-  certificate: string;
-}
-
-export type CoapListenerField = keyof CoapListenerForm;
 export type NewCoapListener = Omit<CoapListenerConfig, 'id'>;
 
 /** RFC 8323 §8 for TCP and TLS; those of WebSocket would be the ports of a web server. */
-export const COAP_PORTS: Record<CoapListenerForm['transport'], string> = {
+export const COAP_PORTS: Record<PlaceForm['transport'], string> = {
   tcp: '5683',
   tls: '5684',
   ws: '8085',
   wss: '8086',
 };
 
-export function coapFormOf(config: CoapListenerConfig | null): CoapListenerForm {
+export function coapFormOf(config: CoapListenerConfig | null): PlaceForm {
   if (config === null) {
     return {
       name: '',
@@ -40,27 +29,10 @@ export function coapFormOf(config: CoapListenerConfig | null): CoapListenerForm 
 }
 
 /** The host's own bounds, told before it has to (core/contract/methods-coap.ts). */
-export function readCoapForm(
-  form: CoapListenerForm,
-): { ok: true; listener: NewCoapListener } | { ok: false; problems: FieldProblems<CoapListenerField> } {
-  const problems: FieldProblems<CoapListenerField> = {};
-  const name = form.name.trim();
-  const host = form.host.trim();
-  const portText = form.port.trim();
-  const port = Number(portText);
-  if (name === '') problems.name = 'A name, such as the network it is for.';
-  if (host === '') problems.host = 'An address of this machine; 0.0.0.0 for every one.';
-  if (!/^\d+$/.test(portText) || port > 65_535) problems.port = 'A whole number from 0 to 65535.';
-  const secure = isTls(form.transport);
-  if (secure && form.certificate === '') {
-    problems.certificate = 'TLS needs a server certificate: choose one, or issue one under Certificates.';
-  }
-  if (Object.keys(problems).length > 0) return { ok: false, problems };
-  const certificate = secure ? form.certificate : null;
-  return {
-    ok: true,
-    listener: { name, transport: form.transport, host, port, enabled: form.enabled, certificate },
-  };
+export function readCoapForm(form: PlaceForm): ReadForm<NewCoapListener, keyof PlaceForm> {
+  const problems: FieldProblems<keyof PlaceForm> = {};
+  const listener = readPlace(form, problems);
+  return Object.keys(problems).length > 0 ? { ok: false, problems } : { ok: true, listener };
 }
 
 /** True when the station closes the connections for this change. */
