@@ -94,6 +94,7 @@ export class CoapEndpoint {
   #connector: ReliableConnector | undefined;
   readonly #listeners = new Set<ReliableListener>();
   #running = false;
+  #listening: { host: string; port: number } | null = null;
 
   constructor(options: CoapEndpointOptions) {
     const { clock, log } = options;
@@ -146,6 +147,11 @@ export class CoapEndpoint {
     return { peers: peerCount, rememberedIds, serving };
   }
 
+  /** Where it listens over UDP, null while it does not. `::` hears IPv4 too. */
+  get listening(): Readonly<{ host: string; port: number }> | null {
+    return this.#listening;
+  }
+
   /** Opens the port; 0 takes a free one. Resolves to where it listens. Fails with `listen.*`. */
   async start(at: { host: string; port: number }): Promise<{ host: string; port: number }> {
     if (this.#running) throw coapError('listen.failed', 'The CoAP endpoint is already running.');
@@ -158,9 +164,10 @@ export class CoapEndpoint {
       ...(tlsFor === undefined ? {} : { tlsFor }),
     });
     try {
-      return await this.#datagrams.start(at, (bytes, from, arrival) => {
+      this.#listening = await this.#datagrams.start(at, (bytes, from, arrival) => {
         if (this.#running) this.#layer.receive(bytes, from, arrival);
       });
+      return this.#listening;
     } catch (error) {
       this.#running = false;
       this.#layer.stop();
@@ -177,6 +184,7 @@ export class CoapEndpoint {
     for (const observation of this.#observations) observation.stop();
     const wasRunning = this.#running;
     this.#running = false;
+    this.#listening = null;
     this.#layer.stop();
     // At once: a port that is just being opened must not open after this.
     const closed = wasRunning ? this.#datagrams.stop() : undefined;

@@ -29,6 +29,8 @@ export type CoapErrorCode =
   | 'coap.refused'
   /** The server answered an observation like a plain GET (RFC 7641 §3.1). */
   | 'coap.not_observable'
+  /** An observation to be recorded, of a resource of the station itself. */
+  | 'coap.own_resource'
   | 'coap.links_malformed'
   /** The connection ended (RFC 8323): by the other end, by Release or Abort, or by the network. */
   | 'coap.closed'

@@ -99,7 +99,7 @@ export const coapMethods = {
   ),
   /** Whether something speaks CoAP there (RFC 7252 §4.3, RFC 8323 §5.4). */
   'coap.ping': method<{ rttMs: number; peer: string }>()('operate', onlyUri),
-  /** Observes always: now, after every restart, and recorded. */
+  /** Observes always: now, after every restart, and recorded. @throws `coap.own_resource` for what the station itself serves */
   'coap.observe': method<CoapResource>()(
     'operate',
     v.object({ uri: coapUri, accept: v.optional(contentFormat) }),

@@ -148,6 +148,7 @@ const FINAL = new Set([
   'coap.scheme',
   'coap.cancelled',
   'coap.not_running',
+  'coap.own_resource',
 ]);
 
 /** True for failures that say nothing about the request itself: asking again later may well succeed. */

@@ -86,6 +86,13 @@ export class CoapListeners {
     return Array.from(this.#entries.values(), statusOf);
   }
 
+  /** Where they listen now. */
+  listening(): (HostPort & Pick<CoapListenerConfig, 'transport'>)[] {
+    return [...this.#entries.values()].flatMap(({ config: { transport }, opened }) =>
+      opened === null ? [] : [{ transport, ...opened.address }],
+    );
+  }
+
   /** Throws `listeners.needs_certificate`, `.bad_address`, `.too_many`. */
   add(input: Omit<CoapListenerConfig, 'id'>): Promise<CoapListenerStatus> {
     return this.#inTurn(async () => {

@@ -8,6 +8,7 @@ import { parseCoapUri } from '../../coap/uri.ts';
 import type { CoapDiscovery, CoapLink, CoapResource, CoapResponseView } from '../../contract/coap.ts';
 import type { DeviceRegistry } from '../../devices/registry.ts';
 import type { CoapResourceRecord } from '../../store/types.ts';
+import type { OwnListeners } from '../coap-server/own-listeners.ts';
 import type { Intake } from '../intake.ts';
 import type { ExchangeBook } from './exchange-book.ts';
 import { Observing } from './observing.ts';
@@ -27,6 +28,7 @@ export interface CoapDeskParts {
   registry: DeviceRegistry;
   intake: Intake;
   exchanges: ExchangeBook;
+  own: Pick<OwnListeners, 'mustBeElsewhere' | 'mustLeadElsewhere' | 'resolving'>;
   store: { putResource(record: CoapResourceRecord): void };
   clock: Clock;
   log: Log;
@@ -163,10 +165,14 @@ export class CoapDesk {
     return { rttMs, peer: addressText(peer) };
   }
 
-  /** Observes (RFC 7641) until it is cancelled, also across restarts of the station. Already observed: no change. */
-  observe(uri: string, accept: number | undefined): CoapResource {
-    const { authority } = parseCoapUri(uri);
-    const view = this.#observing.always(parseCoapUri(uri).uri, accept ?? null);
+  /**
+   * Observes (RFC 7641) until it is cancelled, also across restarts of the station. Already observed: no change.
+   * @throws CodedError `coap.own_resource`, and as the CoAP client does
+   */
+  async observe(given: string, accept: number | undefined): Promise<CoapResource> {
+    const { authority, uri } = parseCoapUri(given);
+    await this.#parts.own.mustLeadElsewhere(uri);
+    const view = this.#observing.always(uri, accept ?? null);
     this.#parts.registry.deviceId(authority, 'coap');
     return view;
   }

@@ -7,9 +7,12 @@ import { encodeMessage } from '../../coap/codec/codec.ts';
 import type { Observation, ObserveHandlers } from '../../coap/client/observation.ts';
 import type { CoapResponse } from '../../coap/client/response.ts';
 import { coapError } from '../../coap/errors.ts';
+import type { HostResolver } from '../../coap/resolve.ts';
 import { observedExchange } from '../../contract/coap-browser.ts';
 import type { CoapResourceRecord } from '../../store/types.ts';
 import { DeviceRegistry } from '../../devices/registry.ts';
+import { OwnListeners } from '../coap-server/own-listeners.ts';
+import type { OwnListener } from '../coap-server/own-listeners.ts';
 import { CoapDesk } from './desk.ts';
 import { ExchangeBook } from './exchange-book.ts';
 import { NumberPreview } from './number-preview.ts';
@@ -26,6 +29,7 @@ class Played {
   cancelled = 0;
   readonly sinceMs = 0;
   onWire: WireTap | undefined;
+  resolver: HostResolver | undefined;
   readonly accept: number | undefined;
   readonly #handlers: ObserveHandlers;
 
@@ -78,14 +82,16 @@ function bench() {
   const kept = new Map<string, CoapResourceRecord>();
   const recorded: string[] = [];
   let failure: Error | undefined;
+  const listening: OwnListener[] = [{ transport: 'udp', host: '127.0.0.1', port: 5683 }];
   const unused = () => Promise.reject(new Error('not here'));
   const exchanges = new ExchangeBook(clock);
   const desk = new CoapDesk({
     endpoint: {
       ...{ discover: unused, request: unused, ping: unused },
-      observe: (_uri, { accept, onWire }, handlers) => {
+      observe: (_uri, { accept, onWire, resolver }, handlers) => {
         if (failure !== undefined) throw failure;
         const one = new Played(handlers, accept, onWire);
+        one.resolver = resolver;
         played.push(one);
         return one as unknown as Observation;
       },
@@ -101,18 +107,22 @@ function bench() {
       },
     } as never,
     ...{ exchanges, clock, log: silentLog },
+    own: new OwnListeners({
+      listening: () => listening,
+      resolver: () => Promise.resolve(['127.0.0.1']),
+    }),
     store: { putResource: (record) => void kept.set(record.uri, record) },
   });
-  const watch = () => {
+  const watch = (uri = URI) => {
     let dirty = 0;
-    const feed = watchFeed({ desk, preview: new NumberPreview() }, { uri: URI }, () => dirty++);
+    const feed = watchFeed({ desk, preview: new NumberPreview() }, { uri }, () => dirty++);
     feed.snapshot();
     return { ...feed, dirty: () => dirty };
   };
   const fail = (error: Error | undefined): void => {
     failure = error;
   };
-  return { desk, exchanges, played, kept, recorded, watch, fail };
+  return { desk, exchanges, played, kept, recorded, watch, fail, listening };
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -132,16 +142,16 @@ it('a forgotten server is over for who looks on, too', () => {
   expect(played).toHaveLength(2);
 });
 
-it('what cannot be observed leaves nothing behind, and what is running stays', () => {
+it('what cannot be observed leaves nothing behind, and what is running stays', async () => {
   const { desk, played, kept, watch, fail } = bench();
   fail(coapError('coap.busy', 'The station observes 10000 resources already.'));
   expect(() => watch()).toThrow(/already/);
-  expect(() => desk.observe(URI, undefined)).toThrow(/already/);
+  await expect(desk.observe(URI, undefined)).rejects.toThrow(/already/);
   expect([desk.resources(), desk.observations]).toEqual([[], 0]);
   expect([...kept.values()].every(({ removed }) => removed)).toBe(true);
   fail(undefined);
-  desk.observe(URI, undefined);
-  expect(desk.observe(URI, 50)).toMatchObject({ observation: { policy: 'always' } });
+  await desk.observe(URI, undefined);
+  expect(await desk.observe(URI, 50)).toMatchObject({ observation: { policy: 'always' } });
   expect(played.map(({ accept }) => accept)).toEqual([undefined]);
 });
 
@@ -162,11 +172,11 @@ it('a refusal ends what is watched and says why; looking on again asks again', a
   expect(messages.snapshot().state).toBe('cancelled');
 });
 
-it('only what is always observed is recorded; a watched one is decoded all the same', () => {
+it('only what is always observed is recorded; a watched one is decoded all the same', async () => {
   const { desk, played, recorded, watch } = bench();
   const screen = watch();
   played[0]!.tell('20.5');
-  desk.observe(URI, undefined);
+  await desk.observe(URI, undefined);
   played[0]!.tell('21.5');
   void desk.cancelObserve(URI);
   played[0]!.tell('22.5');
@@ -187,9 +197,54 @@ it('a screen that takes them slowly gets the newest 200 and the number of the ot
   expect(screen.drain()).toBeNull();
 });
 
+it("the station's own resources are watched, but not recorded", async () => {
+  const { desk, played, kept, watch } = bench();
+  for (const uri of ['coap://127.0.0.1/devices/1', 'coap://named:5683/devices/1']) {
+    await expect(desk.observe(uri, undefined)).rejects.toMatchObject({ code: 'coap.own_resource' });
+  }
+  expect([played.length, desk.resources(), kept.size]).toEqual([0, [], 0]);
+  const screen = watch('coap://127.0.0.1:5683/devices/1');
+  expect(played.length).toBe(1);
+  await expect(desk.observe('coap://127.0.0.1/devices/1', undefined)).rejects.toMatchObject({
+    code: 'coap.own_resource',
+  });
+  expect(desk.resource('coap://127.0.0.1:5683/devices/1')?.observation?.policy).toBe('open');
+  screen.close();
+});
+
+it('a name that leads to the station later ends what is recorded, and not what is watched', async () => {
+  const { desk, played, watch, listening } = bench();
+  const [own] = listening.splice(0);
+  const uri = 'coap://named:5683/t';
+  const screen = watch(uri);
+  listening.push(own!);
+  expect(await played[0]!.resolver!('named')).toEqual(['127.0.0.1']);
+  listening.length = 0;
+  await desk.observe(uri, undefined);
+  listening.push(own!);
+  await expect(played[0]!.resolver!('named')).rejects.toMatchObject({ code: 'coap.own_resource' });
+  screen.close();
+});
+
+it('what an earlier version recorded of the station itself is not taken up again, and says why', () => {
+  const { desk, played } = bench();
+  const record = (uri: string) => ({
+    ...{ uri, authority: uri.slice(0, uri.lastIndexOf('/')), path: '/x', attributes: {} },
+    ...{ observed: true, accept: null, removed: false },
+  });
+  desk.load([record('coap://127.0.0.1:5683/d'), record(URI)]);
+  desk.resume();
+  expect(played.length).toBe(1);
+  expect(desk.resource('coap://127.0.0.1:5683/d')?.observation).toMatchObject({
+    state: 'ended',
+    problem: expect.stringContaining('of this station itself') as string,
+  });
+  desk.stop();
+});
+
 it('messages are told while somebody looks, also when their exchange was forgotten meanwhile', async () => {
   const { desk, exchanges, played } = bench();
-  desk.observe(URI, undefined);
+  await desk.observe(URI, undefined);
   const [one] = played;
   expect(one!.onWire).toBeUndefined();
   const name = observedExchange(URI);

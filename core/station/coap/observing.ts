@@ -8,6 +8,7 @@ import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import type { CoapResource, ObservePolicy } from '../../contract/coap.ts';
 import { cancelled } from '../../coap/errors.ts';
 import { observedExchange } from '../../contract/coap-browser.ts';
+import type { OwnListeners } from '../coap-server/own-listeners.ts';
 import type { ExchangeBook, OpenExchange } from './exchange-book.ts';
 import type { Entry, ResourceTable, Watcher } from './resource-table.ts';
 import { notRunning } from './views.ts';
@@ -18,6 +19,8 @@ export interface ObservingParts {
   endpoint: Pick<CoapEndpoint, 'observe' | 'traceObservation'>;
   table: ResourceTable;
   exchanges: ExchangeBook;
+  /** What is recorded must not be the station's own. */
+  own: Pick<OwnListeners, 'mustBeElsewhere' | 'resolving'>;
   /** A representation came; `record`: as a reading too. */
   represent(entry: Entry, response: CoapResponse, record: boolean): void;
   clock: Clock;
@@ -52,12 +55,13 @@ export class Observing {
   }
 
   resume(): void {
-    const { table, clock, log } = this.#parts;
+    const { table, own, clock, log } = this.#parts;
     let failed = 0;
     let first = '';
     for (const entry of table.all()) {
       if (!entry.observed) continue;
       try {
+        own.mustBeElsewhere(entry.view.uri);
         this.#start(entry);
       } catch (error) {
         if (failed++ === 0) first = `${entry.view.uri}: ${messageOf(error)}`;
@@ -168,7 +172,7 @@ export class Observing {
   }
 
   #start(entry: Entry): void {
-    const { endpoint, represent } = this.#parts;
+    const { endpoint, own, represent } = this.#parts;
     const { uri } = entry.view;
     // Whoever looks on wants to see it from its first message.
     const open = this.#isLookedAt(entry) ? this.#openExchange(entry) : undefined;
@@ -179,6 +183,7 @@ export class Observing {
       {
         ...(entry.accept === null ? {} : { accept: entry.accept }),
         ...(open === undefined ? {} : { onWire: wireOf(open) }),
+        ...own.resolving(uri, () => entry.observed),
       },
       {
         notification: (response) => {

@@ -17,6 +17,7 @@ import type { Record } from '../../store/record.ts';
 import type { BrokerParts } from '../broker-parts.ts';
 import { ServerChanges } from '../coap-server/changes.ts';
 import { CoapListeners } from '../coap-server/listeners.ts';
+import { OwnListeners } from '../coap-server/own-listeners.ts';
 import { ServerSettings } from '../coap-server/settings.ts';
 import { mountResources, openTo } from '../coap-server/station-server.ts';
 import { CoapProxy } from './proxy.ts';
@@ -83,7 +84,13 @@ export function createCoapParts(parts: {
   });
 
   const exchanges = new ExchangeBook(clock);
-  const desk = new CoapDesk({ endpoint, registry, intake, exchanges, store: record, clock, log });
+  const own = new OwnListeners({
+    listening: () => [
+      ...(endpoint.listening === null ? [] : [{ transport: 'udp' as const, ...endpoint.listening }]),
+      ...coapListeners.listening(),
+    ],
+  });
+  const desk = new CoapDesk({ endpoint, registry, intake, exchanges, own, store: record, clock, log });
   desk.load(record.catalog.resources);
 
   const directory = new Directory({ clock, random: secureRandom() });

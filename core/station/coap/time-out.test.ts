@@ -8,6 +8,7 @@ import { silentLog } from '../../base/log.ts';
 import { CoapEndpoint } from '../../coap/endpoint.ts';
 import type { CoapStep } from '../../contract/coap-browser.ts';
 import { DeviceRegistry } from '../../devices/registry.ts';
+import { OwnListeners } from '../coap-server/own-listeners.ts';
 import { CoapDesk } from './desk.ts';
 import { ExchangeBook } from './exchange-book.ts';
 
@@ -32,6 +33,7 @@ beforeEach(async () => {
   const registry = new DeviceRegistry({ clock: systemClock, sink: { putDevice() {}, putSeries() {} } });
   desk = new CoapDesk({
     ...{ endpoint, registry, exchanges, clock: systemClock, log: silentLog },
+    own: new OwnListeners({ listening: () => [] }),
     store: { putResource() {} },
     intake: {} as never,
   });

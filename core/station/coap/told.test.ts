@@ -7,6 +7,7 @@ import { parseLinkFormat, resolveLinks } from '../../coap/links/link-format.ts';
 import { secureRandom } from '../../coap/random.ts';
 import { parseCoapUri } from '../../coap/uri.ts';
 import { DeviceRegistry } from '../../devices/registry.ts';
+import { OwnListeners } from '../coap-server/own-listeners.ts';
 import { CoapDesk } from './desk.ts';
 import { DirectoryDesk } from './directory-desk.ts';
 import { ExchangeBook } from './exchange-book.ts';
@@ -58,6 +59,7 @@ function bench() {
   };
   const desk = new CoapDesk({
     ...{ endpoint, registry, clock, log: silentLog, store: UNKEPT, exchanges: new ExchangeBook(clock) },
+    own: new OwnListeners({ listening: () => [] }),
     intake: intake as never,
   });
   const discover = (authority: string, text: string) => {

@@ -16,6 +16,7 @@ import { TopicTree } from '../../../core/devices/topic-tree.ts';
 import type { InboundPublish } from '../../../core/mqtt/types.ts';
 import { ServerChanges } from '../../../core/station/coap-server/changes.ts';
 import { mountResources } from '../../../core/station/coap-server/station-server.ts';
+import { OwnListeners } from '../../../core/station/coap-server/own-listeners.ts';
 import { CoapDesk } from '../../../core/station/coap/desk.ts';
 import { DirectoryDesk } from '../../../core/station/coap/directory-desk.ts';
 import { ExchangeBook } from '../../../core/station/coap/exchange-book.ts';
@@ -158,7 +159,8 @@ export class Rig {
       limits: SERVER_LIMITS,
     });
     const { endpoint, registry, exchanges } = this;
-    this.desk = new CoapDesk({ endpoint, registry, intake, exchanges, store: unkept, clock, log });
+    const own = new OwnListeners({ listening: () => [] });
+    this.desk = new CoapDesk({ endpoint, registry, intake, exchanges, own, store: unkept, clock, log });
     this.directory = new Directory({ clock, random: secureRandom(), limits: DIRECTORY_LIMITS });
     this.directoryDesk = new DirectoryDesk({
       ...{ directory: this.directory, desk: this.desk, registry, store: unkept, log },

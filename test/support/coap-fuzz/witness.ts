@@ -76,7 +76,7 @@ export class Witness {
         },
       },
     );
-    this.#rig.desk.observe(`${this.#authority}/tick`, undefined);
+    void this.#rig.desk.observe(`${this.#authority}/tick`, undefined);
     this.#rig.desk.changed.on((uri) => {
       if (uri === `${this.#authority}/tick`) this.#ownHeardMs = performance.now();
     });
