@@ -264,7 +264,7 @@ export class CoapEndpoint {
   /** See `CoapClient.discover`. */
   async discover(
     uri: string,
-    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress'> = {},
+    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress' | 'resolver'> = {},
   ): Promise<Link[]> {
     this.#mustRun();
     return this.#client.discover(uri, options);

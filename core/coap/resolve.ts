@@ -96,7 +96,7 @@ async function ask(
   });
   let found: string[];
   try {
-    found = await Promise.race([askedOf(resolver, uri.host), aborted]);
+    found = await Promise.race([resolveName(resolver, uri.host), aborted]);
   } finally {
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
   }
@@ -111,7 +111,8 @@ async function ask(
   return [...peers.values()];
 }
 
-async function askedOf(resolver: HostResolver, host: string): Promise<string[]> {
+/** Fails with `coap.host_not_found`, and with whatever coded error of CoAP the resolver throws. */
+export async function resolveName(resolver: HostResolver, host: string): Promise<string[]> {
   try {
     return await resolver(host);
   } catch (error) {

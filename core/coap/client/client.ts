@@ -119,7 +119,7 @@ export class CoapClient {
    */
   async discover(
     uriText: string,
-    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress'> = {},
+    options: Pick<RequestOptions, 'signal' | 'onWire' | 'onProgress' | 'resolver'> = {},
   ): Promise<Link[]> {
     const { uri: given } = this.#context.carriers.target(uriText);
     const own = given.segments.length > 0 || given.query.length > 0;

@@ -2,10 +2,17 @@
 import { isThisMachine } from '../address.ts';
 import { coapError } from '../errors.ts';
 import { attributeRecord, parseLinkFormat, resolveLinks } from '../links/link-format.ts';
+import { systemResolver } from '../resolve.ts';
+import type { HostResolver } from '../resolve.ts';
 import { parseCoapUri } from '../uri.ts';
+import { whereabouts } from './elsewhere.ts';
+import type { Whereabouts } from './elsewhere.ts';
 
-/** The link-format text at a URI. Fails with `coap.*`, `coap.refused` for an answer other than 2.05. */
-export type ReadLinks = (uri: string, signal: AbortSignal) => Promise<string>;
+/**
+ * The link-format text at a URI, whose name `resolver` looks up. Fails with `coap.*`, `coap.refused` for an answer other
+ * than 2.05.
+ */
+export type ReadLinks = (uri: string, signal: AbortSignal, resolver: HostResolver) => Promise<string>;
 
 export interface DirectoryEndpoint {
   authority: string;
@@ -16,19 +23,21 @@ export interface DirectoryEndpoint {
 /**
  * The CoAP servers that the directory at `uri` knows, each authority once. Without an endpoint lookup they are taken
  * from the resource lookup. Servers of this machine only from a directory on it: what listens to this machine alone
- * trusts it, and nobody elsewhere makes it ask there. Fails like `readLinks`, with `coap.links_malformed`, or
+ * trusts it, and nobody elsewhere makes it ask there. Their names are looked up when they are asked, which is to be done
+ * by the resolver of `place`, the directory's. Fails like `readLinks`, with `coap.links_malformed`, or
  * `coap.refused` where there is no directory.
  */
 export async function lookupDirectory(
   uri: string,
   readLinks: ReadLinks,
   signal: AbortSignal,
+  place?: Whereabouts,
 ): Promise<DirectoryEndpoint[]> {
   const directory = parseCoapUri(uri);
-  const isHere = isThisMachine(directory.host);
-  const mayAsk = (authority: string): boolean => isHere || !isThisMachine(parseCoapUri(authority).host);
+  const { here, resolver } = place ?? (await whereabouts(directory, systemResolver));
+  const mayAsk = (authority: string): boolean => here || !isThisMachine(parseCoapUri(authority).host);
   const core = parseCoapUri(`${directory.authority}/.well-known/core?rt=core.rd*`);
-  const own = resolveLinks(parseLinkFormat(await readLinks(core.uri, signal)), core);
+  const own = resolveLinks(parseLinkFormat(await readLinks(core.uri, signal, resolver)), core);
   // A directory that does not filter tells of other resources, too.
   const find = (type: string) =>
     own.find(({ attributes, authority }) => attributes['rt']?.split(' ').includes(type) && mayAsk(authority));
@@ -38,7 +47,7 @@ export async function lookupDirectory(
   if (lookup === undefined) {
     throw coapError('coap.refused', `${directory.authority} is no resource directory that can be looked up.`);
   }
-  const links = parseLinkFormat(await readLinks(lookup.uri, signal));
+  const links = parseLinkFormat(await readLinks(lookup.uri, signal, resolver));
   const found = new Map<string, DirectoryEndpoint>();
   for (const { target, attributes } of links) {
     const { base, con, ep } = attributeRecord(attributes);

@@ -1,16 +1,19 @@
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Link } from '../links/link-format.ts';
+import type { HostResolver } from '../resolve.ts';
 
 /** Servers that are asked at a time. */
 const PARALLEL_LINKS = 32;
 /** Patience with one of them: directories name servers that are long gone. */
 const LINKS_MS = 20_000;
 
+/** The links of a server, whose name `resolver` looks up where one is given. Fails with `coap.*`. */
+export type AskLinks = (authority: string, signal: AbortSignal, resolver?: HostResolver) => Promise<Link[]>;
+
 export interface LinkAskingParts {
   clock: Clock;
-  /** The links of a server. Fails with `coap.*`. */
-  discover: (authority: string, signal: AbortSignal) => Promise<Link[]>;
+  discover: AskLinks;
   /** Nobody knows them yet. Asked when it is the server's turn, and when its answer is there. */
   wanted: (authority: string) => boolean;
   told: (authority: string, links: Link[]) => void;
@@ -25,7 +28,7 @@ export interface LinkAskingParts {
 export class LinkAsking {
   readonly #parts: LinkAskingParts;
   /** Not asked yet. */
-  readonly #waiting: string[] = [];
+  readonly #waiting: { authority: string; resolver: HostResolver | undefined }[] = [];
   readonly #asking = new Set<Promise<void>>();
   /** Of `#asking`, those that look for more to ask. */
   #askers = 0;
@@ -34,8 +37,8 @@ export class LinkAsking {
     this.#parts = parts;
   }
 
-  ask(authority: string): void {
-    this.#waiting.push(authority);
+  ask(authority: string, resolver?: HostResolver): void {
+    this.#waiting.push({ authority, resolver });
     if (this.#askers >= PARALLEL_LINKS) return;
     this.#askers++;
     const asking = this.#askAll().finally(() => this.#asking.delete(asking));
@@ -55,14 +58,15 @@ export class LinkAsking {
   async #askAll(): Promise<void> {
     const { clock, discover, wanted, told, failed, asked, signal } = this.#parts;
     for (;;) {
-      const authority = this.#waiting.shift();
-      if (authority === undefined) break;
+      const next = this.#waiting.shift();
+      if (next === undefined) break;
+      const { authority, resolver } = next;
       // Another way may have brought them meanwhile.
       if (!wanted(authority)) continue;
       const enough = new AbortController();
       const timer = clock.after(LINKS_MS, () => enough.abort());
       try {
-        const links = await discover(authority, AbortSignal.any([signal, enough.signal]));
+        const links = await discover(authority, AbortSignal.any([signal, enough.signal]), resolver);
         if (wanted(authority)) told(authority, links);
       } catch (error) {
         const why = enough.signal.aborted

@@ -3,9 +3,12 @@ import type { Clock } from '../../base/clock.ts';
 import { coapError } from '../errors.ts';
 import type { Link } from '../links/link-format.ts';
 import type { CoapRandom } from '../random.ts';
+import { systemResolver } from '../resolve.ts';
+import type { HostResolver } from '../resolve.ts';
 import { parseCoapUri } from '../uri.ts';
 import { lookupDirectory } from './directory-lookup.ts';
 import type { ReadLinks } from './directory-lookup.ts';
+import { whereabouts } from './elsewhere.ts';
 import type { NetworkInterface } from './interfaces.ts';
 import { MDNS_LISTEN_MS, askMdns } from './mdns.ts';
 import type { MdnsCounters } from './mdns.ts';
@@ -24,6 +27,8 @@ export interface ScanWaysParts {
   openMdns: OpenMdnsSocket;
   probe: Probe;
   readLinks: ReadLinks;
+  /** The operating system's unless given. */
+  resolver?: HostResolver;
   mdnsCounters: MdnsCounters;
   /** 5353 unless a test says otherwise. */
   mdnsPort?: number;
@@ -47,6 +52,8 @@ export interface FoundMore {
   name?: string | null;
   links?: Link[] | undefined;
   problem?: string;
+  /** Looks its name up when it is asked for its links; the common one unless given. */
+  resolver?: HostResolver;
 }
 
 /** Who hears of what the steps find and how far they are. */
@@ -129,12 +136,18 @@ function mdns(on: NetworkInterface, parts: ScanWaysParts, watch: ScanWatch): [Sc
   return [step, work];
 }
 
-function directory(uri: string, { readLinks }: ScanWaysParts, watch: ScanWatch): [ScanStep, Work] {
+function directory(
+  uri: string,
+  { readLinks, resolver: common }: ScanWaysParts,
+  watch: ScanWatch,
+): [ScanStep, Work] {
   const { authority } = parseCoapUri(uri);
   const step = newStep('directory', authority, 1);
   const work: Work = async (signal) => {
-    const endpoints = await lookupDirectory(uri, readLinks, signal);
-    for (const one of endpoints) watch.found(step, one.authority, { name: one.name });
+    const place = await whereabouts(parseCoapUri(uri), common ?? systemResolver);
+    const { resolver } = place;
+    const endpoints = await lookupDirectory(uri, readLinks, signal, place);
+    for (const { authority: at, name } of endpoints) watch.found(step, at, { name, resolver });
   };
   return [step, work];
 }

@@ -7,6 +7,7 @@ import { coapError } from '../errors.ts';
 import { parseLinkFormat, resolveLinks } from '../links/link-format.ts';
 import type { Link } from '../links/link-format.ts';
 import { secureRandom } from '../random.ts';
+import type { HostResolver } from '../resolve.ts';
 import { parseCoapUri } from '../uri.ts';
 import type { NetworkInterface } from './interfaces.ts';
 import { MDNS_LISTEN_MS, newMdnsCounters } from './mdns.ts';
@@ -25,6 +26,7 @@ function rig(
     maxFound?: number;
     interfaces?: NetworkInterface[];
     readLinks?: (uri: string) => Promise<string>;
+    resolver?: HostResolver;
   } = {},
 ) {
   const clock = new ManualClock();
@@ -83,7 +85,10 @@ function rig(
       });
     },
     readLinks: over.readLinks ?? (() => Promise.reject(coapError('coap.timeout', 'No answer.'))),
-    discover: (authority, signal) => {
+    ...(over.resolver === undefined ? {} : { resolver: over.resolver }),
+    discover: async (authority, signal, resolver) => {
+      const { host, numeric } = parseCoapUri(authority);
+      if (!numeric) await resolver?.(host);
       return new Promise<Link[]>((resolve, reject) => {
         const tell = (links: string) =>
           resolve(resolveLinks(parseLinkFormat(links), parseCoapUri(authority)));
@@ -196,6 +201,26 @@ test('one server found in several ways is one server, asked once', async () => {
     ['mdns', 'done', 1, true],
     ['directory', 'done', 2, true],
     ['range', 'done', 1, true],
+  ]);
+});
+
+test('a server whose name leads to this machine is not asked because a directory elsewhere named it', async () => {
+  const links = ['inside', 'outside'].map(
+    (name) => `</rd/${name}>;ep="${name}";base="coap://${name}.example"`,
+  );
+  const { scan, asked } = rig({
+    readLinks: (uri) =>
+      Promise.resolve(uri.includes('.well-known') ? '</rd-lookup/ep>;rt="core.rd-lookup-ep"' : links.join()),
+    resolver: (host) => Promise.resolve([host === 'inside.example' ? '127.0.0.1' : '10.0.0.7']),
+  });
+  const over = scan.start({ ...PLAN, directory: 'coap://10.0.0.2' });
+  await settle();
+  expect(asked.map((one) => one.authority)).toEqual(['coap://outside.example:5683']);
+  asked[0]!.tell('</t>');
+  await over;
+  expect(scan.view().found).toMatchObject([
+    { name: 'inside', links: null, problem: expect.stringMatching(/^inside.example leads to this machine/) },
+    { name: 'outside', links: 1, problem: null },
   ]);
 });
 

@@ -4,14 +4,14 @@ import { coapError } from '../errors.ts';
 import type { Link } from '../links/link-format.ts';
 import { FoundServers } from './found-servers.ts';
 import { LinkAsking } from './link-asking.ts';
+import type { AskLinks } from './link-asking.ts';
 import { inParallel } from './parallel.ts';
 import type { DiscoveredLinks, ScanStep, ScanView } from './scan-state.ts';
 import { worksOf } from './scan-ways.ts';
 import type { FoundMore, ScanPlan, ScanWaysParts, Work } from './scan-ways.ts';
 
 export interface ScanParts extends ScanWaysParts {
-  /** The links of a server. Fails with `coap.*`. */
-  discover: (authority: string, signal: AbortSignal) => Promise<Link[]>;
+  discover: AskLinks;
   /** 2,000 unless said. */
   maxFound?: number;
 }
@@ -131,14 +131,14 @@ export class Scan {
   /** `links` where the answer told them; else the server is asked, unless `problem` says why not. */
   #found(step: ScanStep, authority: string, more: FoundMore): void {
     if (this.#state !== 'running') return;
-    const { name = null, links, problem } = more;
+    const { name = null, links, problem, resolver } = more;
     const added = this.#servers.add(authority, step.kind, name, this.#parts.clock.now());
     if (added !== undefined) {
       this.#countFor(step, authority);
       const { server, fresh } = added;
       if (links !== undefined && server.links === null) this.#told(authority, links);
       else if (fresh && problem !== undefined) server.problem = problem;
-      else if (fresh) this.#asking.ask(authority);
+      else if (fresh) this.#asking.ask(authority, resolver);
     }
     this.changed.emit();
   }

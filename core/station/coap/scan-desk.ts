@@ -13,6 +13,7 @@ import type { DiscoveredLinks, FoundServer } from '../../coap/discovery/scan-sta
 import type { CoapEndpoint } from '../../coap/endpoint.ts';
 import { coapError } from '../../coap/errors.ts';
 import { secureRandom } from '../../coap/random.ts';
+import type { HostResolver } from '../../coap/resolve.ts';
 import type { CoapInterface, CoapScan } from '../../contract/coap-discovery.ts';
 import type { ParsedInputOf } from '../../contract/define.ts';
 import type { coapMethods } from '../../contract/methods-coap.ts';
@@ -31,6 +32,8 @@ export interface ScanDeskParts {
   clock: Clock;
   log: Log;
   interfaces?: () => ReturnType<typeof listInterfaces>;
+  /** The operating system's unless given. */
+  resolver?: HostResolver;
 }
 
 /** The search for CoAP servers as people work with it: one at a time, the last one stays to be read. */
@@ -137,8 +140,11 @@ export class ScanDesk {
       askGroup: (request, onAnswer, signal) => endpoint.askGroup(request, onAnswer, signal),
       openMdns: openMdnsSocket,
       probe: (uri, signal) => endpoint.ping(uri, { signal }),
-      readLinks: (uri, signal) => readLinkText(endpoint, uri, signal).then(({ text }) => text),
-      discover: (authority, signal) => endpoint.discover(authority, { signal }),
+      readLinks: (uri, signal, resolver) =>
+        readLinkText(endpoint, uri, signal, resolver).then(({ text }) => text),
+      discover: (authority, signal, resolver) =>
+        endpoint.discover(authority, { signal, ...(resolver === undefined ? {} : { resolver }) }),
+      ...(this.#parts.resolver === undefined ? {} : { resolver: this.#parts.resolver }),
       mdnsCounters: this.mdnsCounters,
     };
   }
@@ -149,8 +155,12 @@ export async function readLinkText(
   endpoint: Pick<CoapEndpoint, 'request'>,
   uri: string,
   signal: AbortSignal,
+  resolver?: HostResolver,
 ): Promise<{ text: string; maxAgeSeconds: number }> {
-  const response = await endpoint.request(uri, { accept: LINK_FORMAT, signal });
+  const response = await endpoint.request(uri, {
+    ...{ accept: LINK_FORMAT, signal },
+    ...(resolver === undefined ? {} : { resolver }),
+  });
   if (response.codeNumber !== CONTENT) {
     const { code, codeName } = response;
     throw coapError('coap.refused', `${uri} was answered with ${code} ${codeName}.`, { code });
