@@ -12,7 +12,7 @@ import {
   readHosts,
   shortSubject,
 } from './certificate-form.ts';
-import { closesConnections, fieldOfError, formOf, isOpen, readForm } from './listener-form.ts';
+import { closesConnections, fieldOfError, formOf, isOpen, placeOf, readForm } from './listener-form.ts';
 import type { ListenerForm } from './listener-form.ts';
 import { readUserForm, userFormOf } from './user-form.ts';
 
@@ -78,6 +78,14 @@ it('warns of closed connections for everything but the name and the limits', () 
   );
   expect(closesConnections(config, { ...same, anonymous: true })).toBe(true);
   expect(closesConnections(config, { ...same, port: 8884 })).toBe(true);
+});
+
+it('says where a listener is reached, with the path of a WebSocket', () => {
+  expect(placeOf('10.0.0.1:8883', config)).toBe('10.0.0.1:8883');
+  expect(placeOf(null, { ...config, host: '::1' })).toBe('[::1]:8883');
+  expect(placeOf('10.0.0.1:80', { ...config, transport: 'ws' })).toBe('10.0.0.1:80/mqtt');
+  const coap = { transport: 'wss' as const, host: '0.0.0.0', port: 8086 };
+  expect(placeOf(null, coap)).toBe('0.0.0.0:8086/.well-known/coap');
 });
 
 it('takes only loopback as closed', () => {

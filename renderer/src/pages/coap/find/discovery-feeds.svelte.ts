@@ -3,20 +3,10 @@ import type { CoapDirectory, CoapScan } from '../../../../../core/contract/coap-
 import { Whole } from '../../../lib/broker-feeds.svelte.ts';
 import { getClient } from '../../../lib/station.svelte.ts';
 
-export const scan = new Whole<CoapScan>((take, error) =>
-  getClient().subscribe(
-    'coapScan',
-    {},
-    { snapshot: take, delta: take, error: ({ message }) => error(message) },
-    { maxHz: 5 },
-  ),
+export const scan = new Whole<CoapScan>((listener) =>
+  getClient().subscribe('coapScan', {}, listener, { maxHz: 5 }),
 );
 
-export const directory = new Whole<CoapDirectory>((take, error) =>
-  getClient().subscribe(
-    'coapDirectory',
-    {},
-    { snapshot: take, delta: take, error: ({ message }) => error(message) },
-    { maxHz: 2 },
-  ),
+export const directory = new Whole<CoapDirectory>((listener) =>
+  getClient().subscribe('coapDirectory', {}, listener, { maxHz: 2 }),
 );

@@ -3,20 +3,10 @@ import type { CoapProxyStatus, CoapServerStatus } from '../../../../../core/cont
 import { Whole } from '../../../lib/broker-feeds.svelte.ts';
 import { getClient } from '../../../lib/station.svelte.ts';
 
-export const coapServer = new Whole<CoapServerStatus>((take, error) =>
-  getClient().subscribe(
-    'coapServer',
-    {},
-    { snapshot: take, delta: take, error: ({ message }) => error(message) },
-    { maxHz: 2 },
-  ),
+export const coapServer = new Whole<CoapServerStatus>((listener) =>
+  getClient().subscribe('coapServer', {}, listener, { maxHz: 2 }),
 );
 
-export const coapProxy = new Whole<CoapProxyStatus>((take, error) =>
-  getClient().subscribe(
-    'coapProxy',
-    {},
-    { snapshot: take, delta: take, error: ({ message }) => error(message) },
-    { maxHz: 2 },
-  ),
+export const coapProxy = new Whole<CoapProxyStatus>((listener) =>
+  getClient().subscribe('coapProxy', {}, listener, { maxHz: 2 }),
 );
