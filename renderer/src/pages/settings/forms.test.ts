@@ -12,8 +12,9 @@ import {
   readHosts,
   shortSubject,
 } from './certificate-form.ts';
-import { closesConnections, fieldOfError, formOf, isOpen, placeOf, readForm } from './listener-form.ts';
-import type { ListenerForm } from './listener-form.ts';
+import { fieldOfError, isOpen, placeOf } from './listener-form.ts';
+import { closesMqttConnections, mqttFormOf, readMqttForm } from './mqtt-listener-form.ts';
+import type { MqttListenerForm } from './mqtt-listener-form.ts';
 import { readUserForm, userFormOf } from './user-form.ts';
 
 const config: MqttListenerConfig = {
@@ -34,13 +35,13 @@ const config: MqttListenerConfig = {
   publishRate: 0,
 };
 const { id: _id, ...same } = config;
-const problemsOf = (more: Partial<ListenerForm>): string[] => {
-  const read = readForm({ ...formOf(config), ...more });
+const problemsOf = (more: Partial<MqttListenerForm>): string[] => {
+  const read = readMqttForm({ ...mqttFormOf(config), ...more });
   return read.ok ? [] : Object.keys(read.problems);
 };
 
 it('gives back the listener it was made of, as the contract takes it', () => {
-  const read = readForm(formOf(config));
+  const read = readMqttForm(mqttFormOf(config));
   expect(read).toEqual({ ok: true, listener: same });
   expect(v.safeParse(newListener, same).success).toBe(true);
 });
@@ -58,7 +59,7 @@ it('puts each problem at its own field', () => {
 });
 
 it('sends nothing about TLS for a listener without it', () => {
-  const read = readForm({ ...formOf(config), transport: 'ws' });
+  const read = readMqttForm({ ...mqttFormOf(config), transport: 'ws' });
   expect(read.ok && [read.listener.certificate, read.listener.clientCertificates]).toEqual([null, 'none']);
 });
 
@@ -73,11 +74,11 @@ it('knows the field of each refusal of the station', () => {
 });
 
 it('warns of closed connections for everything but the name and the limits', () => {
-  expect(closesConnections(config, { ...same, name: 'Other', maxConnections: 5, publishRate: 9 })).toBe(
+  expect(closesMqttConnections(config, { ...same, name: 'Other', maxConnections: 5, publishRate: 9 })).toBe(
     false,
   );
-  expect(closesConnections(config, { ...same, anonymous: true })).toBe(true);
-  expect(closesConnections(config, { ...same, port: 8884 })).toBe(true);
+  expect(closesMqttConnections(config, { ...same, anonymous: true })).toBe(true);
+  expect(closesMqttConnections(config, { ...same, port: 8884 })).toBe(true);
 });
 
 it('says where a listener is reached, with the path of a WebSocket', () => {

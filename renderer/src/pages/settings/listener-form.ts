@@ -1,4 +1,4 @@
-/** The form of a listener: texts as they are typed, checked and turned into what the station takes. Pure. */
+/** What the forms of MQTT and CoAP listeners share: texts as they are typed, and what is wrong with them. Pure. */
 import type { MqttListenerConfig } from '../../../../core/contract/listeners.ts';
 import { isSecure } from '../../lib/client-words.ts';
 
@@ -13,21 +13,7 @@ export interface PlaceForm {
   certificate: string;
 }
 
-export interface ListenerForm extends PlaceForm {
-  path: string;
-  clientCertificates: MqttListenerConfig['clientCertificates'];
-  certificateUser: MqttListenerConfig['certificateUser'];
-  anonymous: boolean;
-  acknowledge: MqttListenerConfig['acknowledge'];
-  maxConnections: string;
-  maxPacketBytes: string;
-  publishRate: string;
-}
-
-export type ListenerField = keyof ListenerForm;
 export type FieldProblems<F extends string> = Partial<Record<F, string>>;
-/** What `listeners.add` takes. */
-export type NewListener = Omit<MqttListenerConfig, 'id'>;
 export type ReadForm<Listener, Field extends string> =
   { ok: true; listener: Listener } | { ok: false; problems: FieldProblems<Field> };
 
@@ -52,46 +38,8 @@ export function isWebSocket(transport: PlaceForm['transport']): boolean {
   return transport === 'ws' || transport === 'wss';
 }
 
-/** Ports that clients try by themselves (IANA for MQTT; usual for WebSocket). */
-export const USUAL_PORTS: Record<ListenerForm['transport'], string> = {
-  tcp: '1883',
-  tls: '8883',
-  ws: '8083',
-  wss: '8084',
-};
-
-export function formOf(config: MqttListenerConfig | null): ListenerForm {
-  if (config === null) {
-    return {
-      name: '',
-      transport: 'tls',
-      host: '0.0.0.0',
-      port: USUAL_PORTS.tls,
-      path: '/mqtt',
-      enabled: true,
-      certificate: '',
-      clientCertificates: 'none',
-      certificateUser: 'common-name',
-      anonymous: false,
-      acknowledge: 'committed',
-      maxConnections: '10000',
-      maxPacketBytes: '1048576',
-      publishRate: '0',
-    };
-  }
-  const { id: _id, certificate, port, maxConnections, maxPacketBytes, publishRate, ...same } = config;
-  return {
-    ...same,
-    certificate: certificate ?? '',
-    port: String(port),
-    maxConnections: String(maxConnections),
-    maxPacketBytes: String(maxPacketBytes),
-    publishRate: String(publishRate),
-  };
-}
-
 /** Reads the field as a whole number; 0, and told in `problems`, where it is none within these bounds. */
-function readWhole<Field extends string>(
+export function readWhole<Field extends string>(
   form: Record<Field, unknown>,
   problems: FieldProblems<Field>,
   field: Field,
@@ -120,34 +68,8 @@ export function readPlace(form: PlaceForm, problems: FieldProblems<keyof PlaceFo
   return { name, transport, host, port, enabled, certificate: secure ? form.certificate : null };
 }
 
-/** The host's own bounds, told before it has to (core/contract/listeners.ts). */
-export function readForm(form: ListenerForm): ReadForm<NewListener, ListenerField> {
-  const problems: FieldProblems<ListenerField> = {};
-  const place = readPlace(form, problems);
-  const maxConnections = readWhole(form, problems, 'maxConnections', 1, 100_000);
-  const maxPacketBytes = readWhole(form, problems, 'maxPacketBytes', 256, 268_435_460);
-  const publishRate = readWhole(form, problems, 'publishRate', 0, 10_000_000);
-  const path = form.path.trim();
-  if (isWebSocket(form.transport) && !/^\/[\w\-./]*$/.test(path)) problems.path = 'A path such as /mqtt.';
-  if (Object.keys(problems).length > 0) return { ok: false, problems };
-  return {
-    ok: true,
-    listener: {
-      ...place,
-      path: isWebSocket(form.transport) ? path : '/mqtt',
-      clientCertificates: isSecure(form.transport) ? form.clientCertificates : 'none',
-      certificateUser: form.certificateUser,
-      anonymous: form.anonymous,
-      acknowledge: form.acknowledge,
-      maxConnections,
-      maxPacketBytes,
-      publishRate,
-    },
-  };
-}
-
 /** The field that an error of the host belongs to; null for one that belongs to none. */
-export function fieldOfError(code: string): ListenerField | null {
+export function fieldOfError(code: string): 'anonymous' | 'certificate' | 'host' | null {
   switch (code) {
     case 'listeners.needs_users':
       return 'anonymous';
@@ -176,20 +98,4 @@ export function placeOf(
 export function isOpen(host: string): boolean {
   const bare = host.trim().replace(/^\[|\]$/g, '');
   return !(bare === 'localhost' || bare === '::1' || /^127\./.test(bare));
-}
-
-/** True when the station closes the connections for this change: anything but the name and the limits. */
-export function closesConnections(before: MqttListenerConfig, after: NewListener): boolean {
-  const keys = [
-    'transport',
-    'host',
-    'port',
-    'path',
-    'certificate',
-    'clientCertificates',
-    'certificateUser',
-    'anonymous',
-    'acknowledge',
-  ] as const;
-  return keys.some((key) => before[key] !== after[key]);
 }
