@@ -126,6 +126,11 @@ test('a name that leads to this machine counts as its address does', async () =>
     here: false,
     asked: [expect.any(String), '/x of 10.0.0.9'],
   });
+  expect(await read('coap://both.example', names(known()))).toMatchObject({
+    here: false,
+    asked: ['/.well-known/core of 10.0.0.9', '/rd-lookup/ep of 10.0.0.9'],
+    node: 'coap.refused',
+  });
   // A person asked this machine: what it names on it may be asked.
   expect(await read('coap://here.example', names(known()))).toMatchObject({
     here: true,

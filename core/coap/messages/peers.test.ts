@@ -160,6 +160,8 @@ test('a host that comes from more ports than half of the table has, makes room i
   expect([here(1, 30), here(2, 500), here(3, 20)]).toEqual([30, 50, 20]);
   // No more than half now: it is treated as everybody is.
   expect(told).toEqual({ dropped: 450, host: 450 });
+  come(4, 10);
+  expect(told).toEqual({ dropped: 460, host: 450 });
 });
 
 test('of this machine come as many as there are', () => {

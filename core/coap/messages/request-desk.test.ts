@@ -164,16 +164,20 @@ describe('one peer', () => {
   test('one host does not fill what waits for its answer, whatever its number of ports', async () => {
     await rig.stop();
     await begin({ limits: { serving: 8 } });
-    for (let port = 1; port <= 8; port++) await ask(1, {}, new HandPeer(rig.net, { ...ipv4(7), port }));
-    expect([rig.requests.length, rig.counters.hostShareReached, rig.counters.droppedByLimit]).toEqual([
-      4, 4, 4,
-    ]);
-    await ask(1, {}, new HandPeer(rig.net, ipv4(8)));
-    expect(rig.requests.length).toBe(5);
-    for (const one of rig.requests) one.answer(null);
-    await ask(2, {}, new HandPeer(rig.net, { ...ipv4(7), port: 99 }));
-    expect(rig.requests.length).toBe(6);
-    rig.requests[5]!.answer(null);
+    const ports = Array.from(
+      { length: 8 },
+      (_, port) => new HandPeer(rig.net, { ...ipv4(7), port: 1 + port }),
+    );
+    const other = new HandPeer(rig.net, ipv4(8));
+    for (let round = 1; round <= 3; round++) {
+      for (const one of ports) await ask(round, {}, one);
+      expect(rig.requests.length).toBe(4);
+      await ask(round, {}, other);
+      expect(rig.requests.length).toBe(5);
+      expect(rig.counters).toMatchObject({ hostShareReached: 4 * round, droppedByLimit: 4 * round });
+      for (const one of rig.requests.splice(0)) one.answer(null);
+      expect(rig.layer.serving).toBe(0);
+    }
   });
 
   test('what the server never answers is given up, and requests without an answer are bounded', async () => {

@@ -54,10 +54,13 @@ describe('observers', () => {
   });
 
   it('that end make room for others of their host', () => {
-    const { server, ask, observe } = observing({ observers: 4 });
-    expect([observe(ATTACKER, 1), observe(ATTACKER, 2), observe(ATTACKER, 3)]).toEqual([true, true, false]);
-    ask('GET', { path: 't', observe: 1, from: from(ATTACKER, 1) });
-    expect(observe(ATTACKER, 3)).toBe(true);
+    const { server, ask, observe } = observing({ observers: 8 });
+    for (let round = 1; round <= 3; round++) {
+      const ports = Array.from({ length: 8 }, (_, index) => round * 100 + index);
+      expect(ports.filter((port) => observe(ATTACKER, port)).length).toBe(4);
+      for (const port of ports) ask('GET', { path: 't', observe: 1, from: from(ATTACKER, port) });
+      expect(server.observers).toBe(0);
+    }
     server.stop();
   });
 });
@@ -77,30 +80,42 @@ describe('requests', () => {
     expect(served(ATTACKER)).toBe(10);
   });
 
+  it('of a body in blocks cost a host a tenth, as they cost a peer', () => {
+    const one = bench({ requestsPerSecond: 10, requestBurst: 20, requestsPerHost: 1, blockBytes: 16 });
+    one.server.add('big', textResource('x'.repeat(16 * 300)));
+    const get = (number: number) =>
+      one.say('GET', {
+        path: 'big',
+        from: from(ATTACKER, 1),
+        more: [{ number: BLOCK2, value: encodeBlock(number, false, 0) }],
+      });
+    const answers = Array.from({ length: 300 }, (_, number) => code(get(number)));
+    expect(Math.abs(answers.findIndex((answer) => answer !== '2.05') - 181)).toBeLessThan(2);
+  });
+
   it('that wait for their resource leave room for those of other hosts', async () => {
     const one = bench({ underWay: 8, underWayPerPeer: 2 });
     const { server } = one;
     const waiting: (() => void)[] = [];
-    const payload = Uint8Array.of(0x31);
+    const answered = { code: CONTENT, payload: Uint8Array.of(0x31) };
     server.add(
       'slow',
-      textResource('', {
-        handle: () => new Promise((resolve) => waiting.push(() => resolve({ code: CONTENT, payload }))),
-      }),
+      textResource('', { handle: () => new Promise((resolve) => waiting.push(() => resolve(answered))) }),
     );
-    const asked = Array.from({ length: 10 }, (_, port) =>
-      one.ask('GET', { path: 'slow', from: from(ATTACKER, 1 + port) }),
-    );
-    expect(waiting.length).toBe(4);
-    expect(asked.filter(({ answers }) => answers.length > 0).map(answerText)).toEqual(
-      new Array(6).fill('5.03 Max-Age=5'),
-    );
-    one.ask('GET', { path: 'slow', from: from(NEIGHBOUR, 1) });
-    expect(waiting.length).toBe(5);
-    expect(server.counters).toMatchObject({ overloaded: 6, hostShareReached: 6 });
-    for (const answer of waiting.splice(0)) answer();
-    await one.settle();
-    expect(one.say('GET', { path: 'slow', from: from(ATTACKER, 1) })).toBe('0 answers');
+    const ask = (address: string, port: number) =>
+      one.ask('GET', { path: 'slow', from: from(address, port) });
+    for (let round = 1; round <= 3; round++) {
+      const asked = Array.from({ length: 10 }, (_, port) => ask(ATTACKER, 1 + port));
+      expect(waiting.length).toBe(4);
+      const refused = asked.filter(({ answers }) => answers.length > 0).map(answerText);
+      expect(refused).toEqual(new Array(6).fill('5.03 Max-Age=5'));
+      ask(NEIGHBOUR, 1);
+      expect(waiting.length).toBe(5);
+      expect(server.counters).toMatchObject({ overloaded: 6 * round, hostShareReached: 6 * round });
+      for (const answer of waiting.splice(0)) answer();
+      await one.settle();
+      expect(server.holdings.underWay).toBe(0);
+    }
     server.stop();
   });
 });
