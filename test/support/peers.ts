@@ -13,6 +13,10 @@ const DEBIAN_PACKAGE: Record<string, string> = {
   mosquitto_sub: 'mosquitto-clients',
   'coap-client-notls': 'libcoap3-bin',
   'coap-server-notls': 'libcoap3-bin',
+  'coap-client-openssl': 'libcoap3-bin',
+  'coap-server-openssl': 'libcoap3-bin',
+  'coap-client-gnutls': 'libcoap3-bin',
+  'coap-server-gnutls': 'libcoap3-bin',
 };
 
 /** Full path of a program on PATH (and in /usr/sbin), or null. */
