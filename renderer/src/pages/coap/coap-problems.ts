@@ -62,6 +62,10 @@ const BY_CODE: Record<string, Advice> = {
     title: 'No room for more resources',
     todo: 'Cancel observations that are no longer needed.',
   },
+  'coap.own_resource': {
+    title: 'This is a resource of the station itself',
+    todo: 'Watch it while you look at it, or observe the device that its values come from.',
+  },
   'coap.closed': {
     title: 'The connection ended',
     todo: 'Try again: the station opens a new one. If it ends each time, the device or the network closes it.',
