@@ -6,7 +6,7 @@ import type { AskerResult } from './coap/asker.ts';
 import { cpuMicros, pass, startNode, stop } from './coap/processes.ts';
 import { BODY, libcoapBlockClient, ourBlockClient } from './coap/transfers.ts';
 import type { BlockClient, Transferred } from './coap/transfers.ts';
-import { findProgram, freeUdpPort, startPeer } from '../support/peers.ts';
+import { findProgram, freePort, startPeer } from '../support/peers.ts';
 import { median, table, writeReport } from './support/report.ts';
 
 export const about =
@@ -128,7 +128,7 @@ async function startServers(): Promise<Served[]> {
     console.log('left out: libcoap, coap-server-notls not found (apt-get install libcoap3-bin)');
     return served;
   }
-  const port = await freeUdpPort();
+  const port = await freePort();
   const libcoap = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
   for (const stream of [libcoap.stdout, libcoap.stderr]) stream?.resume();
   await pass(300);

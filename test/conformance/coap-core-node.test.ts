@@ -13,7 +13,7 @@ import {
   LOCATION_QUERY,
 } from '../../core/coap/codec/options.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
-import { freeUdpPort } from '../support/peers.ts';
+import { freePort } from '../support/peers.ts';
 
 let endpoint: CoapEndpoint;
 let server: Server;
@@ -26,7 +26,7 @@ beforeAll(async () => {
   endpoint = new CoapEndpoint({ clock: systemClock, log: silentLog, tickMs: 10 });
   await endpoint.start({ host: '127.0.0.1', port: 0 });
   server = createServer((request, response) => serve(request, response));
-  const port = await freeUdpPort();
+  const port = await freePort();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', () => resolve()));
   base = `coap://127.0.0.1:${port}`;
 });

@@ -8,7 +8,7 @@ import { clientTlsArgs, makePlugtestCertificates } from '../support/coap-plugtes
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 import { optionValues } from '../support/coap-plugtest-wire.ts';
 import type { WireMessage } from '../support/coap-plugtest-wire.ts';
-import { freeUdpPort } from '../support/peers.ts';
+import { freePort } from '../support/peers.ts';
 import { UdpRelay } from '../support/udp-relay.ts';
 
 const missing = missingLibcoap(...WAYS);
@@ -272,7 +272,7 @@ describe.skipIf(missing.length > 0)('our server and libcoap over UDP alone', () 
   });
 
   test('TD_COAP_OBS_06: the client was started anew and knows nothing', async () => {
-    const port = String(await freeUdpPort());
+    const port = String(await freePort());
     const first = observe('udp', uri('obs'), { args: ['-p', port] });
     await first.answered(1);
     await first.kill();

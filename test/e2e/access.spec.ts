@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { freeTcpPort } from '../support/peers.ts';
+import { freePort } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 import { closed, connect, endClients, goto, join as joinBroker, refusalOf } from './mqtt-clients.ts';
 
@@ -54,7 +54,7 @@ test('from nothing to a device that publishes with a certificate made here', asy
     '127.0.0.1, localhost',
   );
 
-  const port = await freeTcpPort();
+  const port = await freePort();
   await goto(page, '#/settings/listeners');
   await page.getByRole('button', { name: 'Add a listener' }).click();
   const listener = page.getByRole('dialog', { name: 'Add an MQTT listener' });
@@ -110,7 +110,7 @@ test('a user signs in with its password; wrong ones are refused, and the address
   const { page } = desk;
   await addRole(page, 'gauges', ['plant/#']);
   await addUser(page, 'anna', 'gauges', 'correct horse battery');
-  const port = await freeTcpPort();
+  const port = await freePort();
   const asking = desk.client();
   await asking.call('listeners.add', { name: 'Users', transport: 'tcp', host: '127.0.0.1', port });
   asking.close();
@@ -146,7 +146,7 @@ test('an open listener without users must be called anonymous in so many words; 
   desk,
 }) => {
   const { page } = desk;
-  const port = await freeTcpPort();
+  const port = await freePort();
   await goto(page, '#/settings/listeners');
   await page.getByRole('button', { name: 'Add a listener' }).click();
   const dialog = page.getByRole('dialog', { name: 'Add an MQTT listener' });

@@ -1,4 +1,4 @@
-import { freeTcpPort, missingPeers, runPeer } from '../support/peers.ts';
+import { freePort, missingPeers, runPeer } from '../support/peers.ts';
 import { expect, skipIf, test } from './launchers.ts';
 import { closed, connect, disconnected, endClients, fact, goto, join } from './mqtt-clients.ts';
 
@@ -141,7 +141,7 @@ test('a client of 3.1.1 just loses its connection, and the dialog says so before
 
 test('a listener is stopped and started: its client loses it and gains it', async ({ desk }) => {
   const { page } = desk;
-  const port = await freeTcpPort();
+  const port = await freePort();
   const asking = desk.client();
   await asking.call('listeners.add', {
     name: 'Hall',

@@ -1,5 +1,5 @@
 /** Asking on the CoAP page, against libcoap: methods, options, payloads by blocks, saved requests, forgetting. */
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 
 const missing = missingPeers('coap-server-notls');
@@ -7,7 +7,7 @@ test.skip(missing.length > 0, `without ${missing.join(', ')}`);
 
 test('a resource is written, read back, saved, copied as a line, and forgotten', async ({ desk }) => {
   const { page } = desk;
-  const port = await freeUdpPort();
+  const port = await freePort();
   const server = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
   const authority = `coap://127.0.0.1:${port}`;
   const address = page.getByLabel('Address of a CoAP server');

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LibcoapDevice } from '../support/libcoap-device.ts';
-import { freeTcpPort, missingPeers, runPeer } from '../support/peers.ts';
+import { freePort, missingPeers, runPeer } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 import { goto } from './mqtt-clients.ts';
 import { painted } from './paint.ts';
@@ -134,7 +134,7 @@ test('settings: what other machines may do, a listener over TCP, and the proxy, 
     await dialog.getByLabel('Transport').click();
     await page.getByRole('option', { name: /^TCP/ }).click();
     await dialog.getByLabel('Address of this machine').fill('127.0.0.1');
-    await dialog.getByLabel('Port', { exact: true }).fill(String(await freeTcpPort()));
+    await dialog.getByLabel('Port', { exact: true }).fill(String(await freePort()));
     await dialog.getByRole('button', { name: 'Add', exact: true }).click();
     await expect(dialog).toBeHidden();
     const listener = page.getByTestId('coap-listener-row').filter({ hasText: 'Hall 3' });

@@ -1,4 +1,4 @@
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 import { expect, test } from './launchers.ts';
 
 const missing = missingPeers('coap-server-notls');
@@ -8,7 +8,7 @@ test('libcoap: discovered as a tree, /time observed, killed and restarted: obser
   desk,
 }) => {
   const { page } = desk;
-  const port = await freeUdpPort();
+  const port = await freePort();
   const serve = () => startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
   let server = serve();
   try {
@@ -59,7 +59,7 @@ test('libcoap: discovered as a tree, /time observed, killed and restarted: obser
 
 test('a server that does not answer is a clear message, and waiting can be cancelled', async ({ desk }) => {
   const { page } = desk;
-  const port = await freeUdpPort();
+  const port = await freePort();
   await page.goto(new URL('#/coap', page.url()).href);
   await page.getByLabel('Address of a CoAP server').fill(`coap://127.0.0.1:${port}`);
   await page.getByLabel('Address of a CoAP server').press('Enter');

@@ -14,7 +14,7 @@ import { secureRandom } from '../../core/coap/random.ts';
 import { CoapServer } from '../../core/coap/server/coap-server.ts';
 import type { RequestSink } from '../../core/coap/server/types.ts';
 import { readLinkText } from '../../core/station/coap/scan-desk.ts';
-import { findProgram, freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { findProgram, freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const missing = missingPeers('coap-client-notls', 'coap-rd-notls');
 /** Observers are told at most once a second. */
@@ -168,7 +168,7 @@ describe('asking another directory', () => {
   test.skipIf(missing.length > 0)(
     "libcoap's coap-rd takes registrations and has no lookups: said with a code",
     async () => {
-      const port = await freeUdpPort();
+      const port = await freePort();
       const peer = startPeer('coap-rd-notls', ['-A', '127.0.0.1', '-p', String(port)]);
       undo.unshift(() => stopChild(peer));
       const base = `coap://127.0.0.1:${port}`;

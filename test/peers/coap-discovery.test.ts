@@ -10,7 +10,7 @@ import { Scan } from '../../core/coap/discovery/scan.ts';
 import type { DiscoveredLinks } from '../../core/coap/discovery/scan-state.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { secureRandom } from '../../core/coap/random.ts';
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const missing = missingPeers('coap-server-notls');
 const GROUP = '224.0.1.187';
@@ -22,7 +22,7 @@ describe.skipIf(missing.length > 0)('a scan finds libcoap', () => {
   let port: number;
 
   beforeEach(async () => {
-    port = await freeUdpPort();
+    port = await freePort();
     endpoint = new CoapEndpoint({
       clock: systemClock,
       log: silentLog,

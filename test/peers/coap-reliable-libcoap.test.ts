@@ -15,7 +15,7 @@ import { BLOCK2, OBSERVE, URI_PATH, findUint } from '../../core/coap/codec/optio
 import { decodeFramed } from '../../core/coap/reliable/codec.ts';
 import { ReliableNet, ask, pathOptions, plant, until, uriOf } from '../support/coap-reliable-net.ts';
 import type { Plant } from '../support/coap-reliable-net.ts';
-import { findProgram, freeTcpPortPair, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { findProgram, freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const BACK_ENDS = ['notls', 'openssl', 'gnutls'] as const;
 const missing = new Set(
@@ -54,7 +54,7 @@ async function startServer(
   backEnd: string,
   ...args: string[]
 ): Promise<{ server: ChildProcess; port: number }> {
-  const port = await freeTcpPortPair();
+  const port = await freePort();
   const server = startPeer(`coap-server-${backEnd}`, [
     ...['-A', '127.0.0.1', '-p', String(port), '-d', '10'],
     ...args,

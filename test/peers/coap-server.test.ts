@@ -7,7 +7,7 @@ import { silentLog } from '../../core/base/log.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import type { CoapEndpointOptions } from '../../core/coap/endpoint.ts';
 import type { CoapResponse } from '../../core/coap/client/response.ts';
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 import { UdpRelay } from '../support/udp-relay.ts';
 
 const missing = missingPeers('coap-server-notls');
@@ -49,7 +49,7 @@ describe.skipIf(missing.length > 0).each(['127.0.0.1', '::1'])('libcoap on %s', 
   let base: string;
 
   beforeAll(async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     base = `coap://${address.includes(':') ? `[${address}]` : address}:${port}`;
     server = await startServer(address, port, '-d', '10');
     // Bound to IPv4: IPv6 is asked from a socket of its own.
@@ -147,7 +147,7 @@ describe.skipIf(missing.length > 0)('a server that dies', () => {
   });
 
   test('killed and restarted on the same port: the observation resumes', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     server = await startServer('127.0.0.1', port);
     const told = new Map<string, () => void>();
     const next = (what: string) => new Promise<void>((resolve) => told.set(what, resolve));
@@ -181,7 +181,7 @@ describe.skipIf(missing.length > 0)('a server that dies', () => {
   });
 
   test('a port where nobody listens is a timeout', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     const quick = await openEndpoint('127.0.0.1', {
       tickMs: 10,
       parameters: { ackTimeoutMs: 20, maxRetransmit: 2 },
@@ -206,7 +206,7 @@ describe.skipIf(missing.length > 0)('a bad network', () => {
   });
 
   test('bodies in blocks arrive whole through loss, doubling and reordering', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     server = await startServer('127.0.0.1', port, '-d', '10');
     relay = new UdpRelay(
       { host: '127.0.0.1', port },
@@ -225,7 +225,7 @@ describe.skipIf(missing.length > 0)('a bad network', () => {
   });
 
   test('a server that loses a third of what it sends is observed all the same', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     server = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port), '-l', '30%']);
     server.stdout?.resume();
     server.stderr?.resume();

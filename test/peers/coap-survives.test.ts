@@ -8,7 +8,7 @@ import { LibcoapLoss } from '../support/coap-lossy.ts';
 import { missingLibcoap } from '../support/coap-plugtest-libcoap.ts';
 import { WireLog, optionValues } from '../support/coap-plugtest-wire.ts';
 import type { WireMessage } from '../support/coap-plugtest-wire.ts';
-import { freeUdpPort } from '../support/peers.ts';
+import { freePort } from '../support/peers.ts';
 import { UdpRelay } from '../support/udp-relay.ts';
 
 const missing = missingLibcoap('udp', 'tcp');
@@ -81,7 +81,7 @@ describe.skipIf(missing.length > 0).each([
   ['coap+tcp', 'TCP'],
 ])('an observation by %s', (scheme, name) => {
   test('survives the end of its server by kill -9 and a new one at the same port', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     libcoap = await LibcoapLoss.at('127.0.0.1', port);
     observe(`${scheme}://127.0.0.1:${port}/time`);
     await goesOn(1);
@@ -97,7 +97,7 @@ describe.skipIf(missing.length > 0).each([
   });
 
   test('survives the move of its server to another address of its name', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     libcoap = await LibcoapLoss.at('127.0.0.1', port);
     observe(`${scheme}://sensor.test:${port}/time`);
     await goesOn(1);

@@ -10,7 +10,7 @@ import { createGateway } from '../../core/gateway/gateway.ts';
 import { CoapProxy } from '../../core/station/coap/proxy.ts';
 import { CHROMIUM_ARGS, findChromium } from '../support/chromium.ts';
 import { GatewayBench } from '../support/gateway-bench.ts';
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const executablePath = findChromium();
 if (executablePath === null) process.stderr.write('skipped: chromium not found: apt-get install chromium\n');
@@ -24,7 +24,7 @@ describe.skipIf(executablePath === null || missing.length > 0)('a page of the co
   let device: string;
 
   beforeAll(async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     device = `/hc/coap://127.0.0.1:${port}`;
     server = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
     server.stdout?.resume();

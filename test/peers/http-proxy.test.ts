@@ -9,7 +9,7 @@ import { createGateway } from '../../core/gateway/gateway.ts';
 import type { ListeningGateway } from '../../core/gateway/gateway.ts';
 import { CoapProxy } from '../../core/station/coap/proxy.ts';
 import { GatewayBench } from '../support/gateway-bench.ts';
-import { findProgram, freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { findProgram, freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const missing = missingPeers('coap-server-notls', 'curl');
 
@@ -35,7 +35,7 @@ describe.skipIf(missing.length > 0).each(['127.0.0.1', '::1'])('libcoap on %s th
   let bearer: string;
 
   beforeAll(async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     device = `${address.includes(':') ? `[${address}]` : address}:${port}`;
     server = startPeer('coap-server-notls', ['-A', address, '-p', String(port), '-d', '10']);
     server.stdout?.resume();

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
 import { ManualClock } from '../../core/base/manual-clock.ts';
 import { SysTree } from '../../core/mqtt/sys-tree.ts';
-import { freeTcpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 
 const missing = missingPeers('mosquitto', 'mosquitto_sub').length > 0;
 
@@ -17,7 +17,7 @@ it.skipIf(missing)(
   'every $SYS topic of Mosquitto is one of ours, with a value of the same shape',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'fieldstation-sys-'));
-    const port = await freeTcpPort();
+    const port = await freePort();
     const config = join(folder, 'mosquitto.conf');
     writeFileSync(config, `listener ${port} 127.0.0.1\nallow_anonymous true\nsys_interval 1\n`);
     const mosquitto = startPeer('mosquitto', ['-v', '-c', config]);

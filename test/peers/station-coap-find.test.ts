@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { followResources, followWhole } from '../support/followed.ts';
 import { LibcoapDevice } from '../support/libcoap-device.ts';
-import { freeUdpPort, missingPeers, runPeer } from '../support/peers.ts';
+import { freePort, missingPeers, runPeer } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
 
@@ -41,7 +41,7 @@ const deviceKeys = async () => (await rpc.call('devices.list', {})).devices.map(
 
 describe.skipIf(missing.length > 0)('a scan', () => {
   it('asks a range one by one, shows how far it is, and makes devices of what it finds', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     const server = await libcoap({ address: '127.0.0.3', port });
     const scan = followWhole(rpc, 'coapScan');
     expect(await scan.until(() => true)).toMatchObject({ state: 'idle', steps: [], found: [] });
@@ -77,7 +77,7 @@ describe.skipIf(missing.length > 0)('a scan', () => {
   });
 
   it('hears who answers the group on loopback, and is stopped', async () => {
-    const port = await freeUdpPort();
+    const port = await freePort();
     await libcoap({ address: GROUP, port, flags: ['-g', GROUP, '-G', 'lo'] });
     const { interfaces } = await rpc.call('coap.interfaces', {});
     const loopback = interfaces.find((one) => one.loopback)!;

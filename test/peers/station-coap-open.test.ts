@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RpcClient } from '../../core/rpc/types.ts';
 import { missingLibcoap, runCoapClient } from '../support/coap-plugtest-libcoap.ts';
 import { followWhole } from '../support/followed.ts';
-import { freeTcpPort, missingPeers, runPeer } from '../support/peers.ts';
+import { freePort, missingPeers, runPeer } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
 
@@ -67,7 +67,7 @@ describe('listeners', { timeout: 60_000 }, () => {
 
   it('added ones are kept over a kill -9, changed, stopped for good, and removed', async () => {
     await open();
-    const port = await freeTcpPort();
+    const port = await freePort();
     const plain = { name: 'Hall 3', transport: 'tcp', host: '127.0.0.1', port } as const;
     const added = await rpc.call('coap.addListener', plain);
     expect(added).toMatchObject({ state: 'listening', address: `127.0.0.1:${port}`, fixed: false });
@@ -86,7 +86,7 @@ describe('listeners', { timeout: 60_000 }, () => {
     ]);
     expect(await reaches(added.address!)).toBe('2.05');
 
-    const other = await freeTcpPort();
+    const other = await freePort();
     const changed = await rpc.call('coap.changeListener', { id, ...plain, name: 'Hall 4', port: other });
     expect(changed).toMatchObject({ state: 'listening', address: `127.0.0.1:${other}` });
     await expect(reaches(`127.0.0.1:${port}`)).rejects.toMatchObject({ code: 'coap.unreachable' });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChildProcess } from 'node:child_process';
 import type { CoapResource } from '../../core/contract/coap.ts';
 import type { RpcClient } from '../../core/rpc/types.ts';
-import { freeUdpPort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
+import { freePort, missingPeers, startPeer, stopChild } from '../support/peers.ts';
 import { startStation, temporaryFolder } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
 
@@ -17,7 +17,7 @@ describe.skipIf(missing.length > 0)("the station as a client of libcoap's server
 
   beforeEach(async () => {
     folder = temporaryFolder();
-    const port = await freeUdpPort();
+    const port = await freePort();
     authority = `coap://127.0.0.1:${port}`;
     server = startPeer('coap-server-notls', ['-A', '127.0.0.1', '-p', String(port)]);
     await open();

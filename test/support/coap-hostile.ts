@@ -39,7 +39,7 @@ export class RawPeer {
   }
 
   /**
-   * What is answered to it, be it late and by itself (which is then acknowledged). Undefined after 5 s.
+   * What is answered to it and to nothing else, be it late and by itself (which is then acknowledged). Undefined after 5 s.
    */
   async ask(bytes: Uint8Array): Promise<Buffer | undefined> {
     let seen = this.heard.length;
@@ -48,10 +48,8 @@ export class RawPeer {
     for (;;) {
       for (; seen < this.heard.length; seen++) {
         const answer = this.heard[seen]!;
-        const isEmptyAck = answer.length === 4 && answer[0] === 0x60;
-        if (isEmptyAck) continue;
         if (answer[0]! >> 4 === 4) this.send(encodeEmpty(ACK, answer.readUInt16BE(2)));
-        return answer;
+        if (isAnswer(answer, bytes)) return answer;
       }
       try {
         await once(this.#socket, 'message', { signal });
@@ -87,6 +85,19 @@ export class RawPeer {
   close(): void {
     this.#socket.close();
   }
+}
+
+/** ACK with a code and RST by the message id, CON and NON by the token (RFC 7252 §4.2, §5.3.2). */
+function isAnswer(answer: Buffer, asked: Uint8Array): boolean {
+  const type = (answer[0]! >> 4) & 3;
+  if (type >= ACK)
+    return answer.readUInt16BE(2) === Buffer.from(asked).readUInt16BE(2) && !isEmptyAck(answer);
+  const tokenOf = (bytes: Uint8Array) => bytes.subarray(4, 4 + (bytes[0]! & 15));
+  return Buffer.compare(tokenOf(answer), tokenOf(asked)) === 0;
+}
+
+function isEmptyAck(answer: Buffer): boolean {
+  return answer[0] === 0x60 && answer[1] === 0;
 }
 
 /** What a server answers: bytes from its own socket, and from another one. */

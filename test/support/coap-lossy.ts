@@ -7,7 +7,7 @@ import { CHANGED, CONTENT, NOT_FOUND } from '../../core/coap/codec/codes.ts';
 import { CoapEndpoint } from '../../core/coap/endpoint.ts';
 import { secureRandom } from '../../core/coap/random.ts';
 import { CoapServer } from '../../core/coap/server/coap-server.ts';
-import { freeUdpPort, startPeer, stopChild } from './peers.ts';
+import { freePort, startPeer, stopChild } from './peers.ts';
 
 export function hashOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
@@ -77,7 +77,7 @@ export class LibcoapLoss {
 
   /** Listens when it resolves. */
   static async start(...args: string[]): Promise<LibcoapLoss> {
-    return LibcoapLoss.at('127.0.0.1', await freeUdpPort(), ...args);
+    return LibcoapLoss.at('127.0.0.1', await freePort(), ...args);
   }
 
   static async at(address: string, port: number, ...args: string[]): Promise<LibcoapLoss> {

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, freeTcpPortPair, missingPeers, startPeer, stopChild } from './peers.ts';
+import { findProgram, freePort, missingPeers, startPeer, stopChild } from './peers.ts';
 import { Waiting } from './waiting.ts';
 
 export type Way = 'udp' | 'tcp' | 'openssl' | 'gnutls';
@@ -235,14 +235,7 @@ export class LibcoapServer {
 
   /** Listens when it resolves. */
   static async start(way: Way, ...args: string[]): Promise<LibcoapServer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await LibcoapServer.startAt(await freeTcpPortPair(), way, ...args);
-      } catch (error) {
-        // Free over TCP only, or taken in the meantime.
-        if (attempt === 5 || !String(error).includes('Address already in use')) throw error;
-      }
-    }
+    return LibcoapServer.startAt(await freePort(), way, ...args);
   }
 
   /** At a port where one was before. */

@@ -3,7 +3,7 @@
  * message is seen when the next line comes: what it sends last may not be.
  */
 import type { ChildProcess } from 'node:child_process';
-import { freeUdpPort, startPeer, stopChild } from './peers.ts';
+import { freePort, startPeer, stopChild } from './peers.ts';
 
 export interface LibcoapOptions {
   /** 127.0.0.1 unless given. */
@@ -40,7 +40,7 @@ export class LibcoapDevice {
     port,
     flags = [],
   }: LibcoapOptions = {}): Promise<LibcoapDevice> {
-    const at = port ?? (await freeUdpPort());
+    const at = port ?? (await freePort());
     const args = ['-A', address, '-p', String(at), '-v', '7', ...flags];
     const server = new LibcoapDevice(startPeer('coap-server-notls', args), address, at);
     await server.said(flags.includes('-g') ? /added mcast group/ : /created UDP/);

@@ -1,10 +1,11 @@
 /** Real clients and servers that tests talk to. Debian's packages bring them; `.ci/run` installs the packages. */
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { accessSync, constants } from 'node:fs';
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { delimiter, join } from 'node:path';
 
 const DEBIAN_PACKAGE: Record<string, string> = {
@@ -66,39 +67,35 @@ export async function stopChild(child: ChildProcess, signal: NodeJS.Signals = 'S
   await gone;
 }
 
-/** A TCP port that was free a moment ago on 127.0.0.1. */
-export function freeTcpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}
+/** Below what the system gives for port 0 and to outgoing connections: 32,768 and more on Linux, 49,152 elsewhere. */
+const PORTS = { from: 10_000, to: 32_000 };
 
-/** The first of two such ports in a row: libcoap takes the second for TLS. */
-export async function freeTcpPortPair(): Promise<number> {
+/**
+ * A port for a server that must be told one: it and the next were free a moment ago on 127.0.0.1, over UDP and TCP.
+ * libcoap takes both over both. Nobody but another caller of this function is likely to take them meanwhile.
+ */
+export async function freePort(): Promise<number> {
   for (;;) {
-    const port = await freeTcpPort();
-    const next = createServer();
-    const isFree = await new Promise<boolean>((resolve) => {
-      next.once('error', () => resolve(false));
-      next.listen(port + 1, '127.0.0.1', () => next.close(() => resolve(true)));
-    });
-    if (isFree) return port;
+    const port = randomInt(PORTS.from, PORTS.to);
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
   }
 }
 
-/** A UDP port that was free a moment ago on 127.0.0.1. */
-export function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
+async function isFree(port: number): Promise<boolean> {
+  const tcp = createServer();
+  const udp = createSocket('udp4');
+  try {
+    tcp.listen(port, '127.0.0.1');
+    await once(tcp, 'listening');
+    udp.bind(port, '127.0.0.1');
+    await once(udp, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await Promise.all([
+      new Promise((closed) => tcp.close(closed)),
+      new Promise<void>((closed) => udp.close(closed)),
+    ]);
+  }
 }
