@@ -1,11 +1,11 @@
 /** A disk that fills up under QoS 1 and 2 and sessions: nothing is acknowledged that is not on it. */
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DeliveryLedger } from '../support/delivery-ledger.ts';
 import { ARRIVAL_MS, complaints, NumberStream, numberSubscriber } from '../support/durable-clients.ts';
-import { smallDisk } from '../support/mounts.ts';
+import { fillDisk, smallDisk } from '../support/mounts.ts';
 import { RawMqttClient } from '../support/raw-mqtt-client.ts';
 import { startStation } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -24,15 +24,13 @@ async function started(folder: string, port = 0): Promise<StationProcess> {
 }
 
 /** Resolves when the station says that its disk is full; fills the disk again should something make room. */
-async function full(station: StationProcess, folder: string, ballast: string): Promise<void> {
+async function full(station: StationProcess, ballast: string): Promise<void> {
   const rpc = station.client();
   try {
     const deadlineMs = Date.now() + ARRIVAL_MS;
     let bytes = 0;
     for (;;) {
-      const { bavail, bsize } = statfsSync(folder);
-      bytes += bavail * bsize;
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize), { flag: 'a' });
+      bytes += fillDisk(ballast);
       const { recorder } = await rpc.call('station.status', {});
       if (recorder.fault?.code === 'disk_full') return;
       if (Date.now() > deadlineMs) throw new Error(`${bytes} bytes do not fill the disk`);
@@ -63,7 +61,7 @@ describe.skipIf(probe === null)('a disk that is full', () => {
       const stream = new NumberStream(publisher);
       await stream.more(20);
 
-      await full(station, disk.path, ballast);
+      await full(station, ballast);
       const held = stream.acknowledged.length;
       await pass(300);
       expect(stream.acknowledged.length).toBeLessThanOrEqual(held + 1);
@@ -72,7 +70,7 @@ describe.skipIf(probe === null)('a disk that is full', () => {
 
       first.end();
       await stream.more(5);
-      await full(station, disk.path, ballast);
+      await full(station, ballast);
       await station.kill9();
       rmSync(ballast);
       station = await started(disk.path, port);

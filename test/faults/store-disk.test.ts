@@ -1,10 +1,10 @@
 /** Disks that are full, cannot be written to, or fail. Nothing that was acknowledged may be lost with them. */
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Record } from '../../core/store/record.ts';
-import { makeImmutable, smallDisk } from '../support/mounts.ts';
+import { fillDisk, makeImmutable, smallDisk } from '../support/mounts.ts';
 import type { SmallDisk } from '../support/mounts.ts';
 import {
   cleanUp,
@@ -130,8 +130,7 @@ describe.skipIf(probe === null)('a disk of its own', () => {
     first.addReadings(ramp(1, 10), 0, true);
     await first.close();
     const ballast = join(path, 'ballast');
-    const { bavail, bsize } = statfsSync(path);
-    writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    fillDisk(ballast);
     const record = await openRecord(path);
     expect(record.catalog.devices).toHaveLength(1);
     expect([...record.catalog.lastValues.v]).toEqual([9]);
@@ -146,8 +145,7 @@ describe.skipIf(probe === null)('a disk of its own', () => {
   it('that is full before there is a record: a new one is made once there is room', async () => {
     const { path } = disk(400);
     const ballast = join(path, 'ballast');
-    const { bavail, bsize } = statfsSync(path);
-    writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+    fillDisk(ballast);
     const record = await openRecord(path);
     expect(record.status().fault!.code).toBe('disk_full');
     record.putDevice(device(1));

@@ -1,10 +1,10 @@
 /** PUT to a topic while the disk is full: nobody is told that a message is safe that is not. */
-import { rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { missingLibcoap, runCoapClient } from '../support/coap-plugtest-libcoap.ts';
 import { followWhole } from '../support/followed.ts';
-import { smallDisk } from '../support/mounts.ts';
+import { fillDisk, smallDisk } from '../support/mounts.ts';
 import type { SmallDisk } from '../support/mounts.ts';
 import { startStation } from '../support/station-process.ts';
 import type { StationProcess } from '../support/station-process.ts';
@@ -37,8 +37,7 @@ describe.skipIf(probe === null || missing.length > 0)('a full disk', () => {
     let refused = await put(value);
     // Until the record says so: what it writes makes room and takes it again.
     while (refused.code === '2.04') {
-      const { bavail, bsize } = statfsSync(disk.path);
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize), { flag: 'a' });
+      fillDisk(ballast);
       refused = await put(++value);
     }
     expect(refused.code).toBe('5.03');

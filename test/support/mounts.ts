@@ -1,6 +1,6 @@
 /** Small disks of their own for tests that fill them or make them read-only. Linux and root only. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmdirSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -36,6 +36,21 @@ export function smallDisk(kib: number): SmallDisk | null {
       rmdirSync(path);
     },
   };
+}
+
+/** Adds to the file until its disk has no more to give, whoever else takes some of it meanwhile. The bytes added. */
+export function fillDisk(file: string): number {
+  const piece = Buffer.alloc(64 * 1_024);
+  const handle = openSync(file, 'a');
+  let bytes = 0;
+  try {
+    for (;;) bytes += writeSync(handle, piece);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    return bytes;
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /**
