@@ -13,7 +13,7 @@ import {
   pduAt,
 } from '../support/coap-plugtest-checks.ts';
 import { LibcoapServer, WAYS, isSignal, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
-import { makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import { makePlugtestCertificates, serverTlsArgs } from '../support/coap-plugtest-tls.ts';
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
 const missing = missingLibcoap(...WAYS);
@@ -45,10 +45,7 @@ describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap over %s',
   const isUdp = way === 'udp';
   let libcoap: LibcoapServer;
   beforeAll(async () => {
-    const { serverCert, serverKey, ca } = certificates.files;
-    const tls =
-      way === 'openssl' || way === 'gnutls' ? ['-n', '-c', serverCert, '-j', serverKey, '-C', ca] : [];
-    libcoap = await LibcoapServer.start(way, '-d', '20', ...tls);
+    libcoap = await LibcoapServer.start(way, '-d', '20', ...serverTlsArgs(way, certificates));
   });
   afterAll(() => libcoap?.stop());
 

@@ -10,7 +10,7 @@ import {
 import { WAYS, missingLibcoap, runCoapClient, valuesOf } from '../support/coap-plugtest-libcoap.ts';
 import type { ClientRun } from '../support/coap-plugtest-libcoap.ts';
 import { PlugtestServer } from '../support/coap-plugtest-server.ts';
-import { makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import { clientTlsArgs, makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
 const missing = missingLibcoap(...WAYS);
@@ -32,8 +32,7 @@ describe.skipIf(missing.length > 0).each(WAYS)('our server and libcoap over %s',
   const isUdp = way === 'udp';
   /** libcoap asks for `path` with those arguments. */
   function ask(path: string, ...args: string[]): Promise<ClientRun> {
-    const { ca, clientCert, clientKey } = certificates.files;
-    const tls = way === 'openssl' || way === 'gnutls' ? ['-R', ca, '-c', clientCert, '-j', clientKey] : [];
+    const tls = clientTlsArgs(way, certificates);
     return runCoapClient(way, [...tls, ...args, `${server.base(way)}${path}`]);
   }
 

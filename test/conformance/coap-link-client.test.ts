@@ -7,7 +7,7 @@ import type { Link } from '../../core/coap/links/link-format.ts';
 import { ByteServer, hexOf } from '../support/coap-plugtest-bytes.ts';
 import { expectAnswerOf, onePair } from '../support/coap-plugtest-checks.ts';
 import { LibcoapServer, WAYS, missingLibcoap, valuesOf } from '../support/coap-plugtest-libcoap.ts';
-import { makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import { makePlugtestCertificates, serverTlsArgs } from '../support/coap-plugtest-tls.ts';
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
 const missing = missingLibcoap(...WAYS);
@@ -34,10 +34,7 @@ const paths = (links: Link[]): string[] => links.map(({ path }) => path);
 describe.skipIf(missing.length > 0).each(WAYS)('our client and libcoap over %s', (way) => {
   let libcoap: LibcoapServer;
   beforeAll(async () => {
-    const { serverCert, serverKey, ca } = certificates.files;
-    const tls =
-      way === 'openssl' || way === 'gnutls' ? ['-n', '-c', serverCert, '-j', serverKey, '-C', ca] : [];
-    libcoap = await LibcoapServer.start(way, ...tls);
+    libcoap = await LibcoapServer.start(way, ...serverTlsArgs(way, certificates));
   });
   afterAll(() => libcoap?.stop());
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectAnswerOf, onePair } from '../support/coap-plugtest-checks.ts';
 import { WAYS, missingLibcoap, runCoapClient, valuesOf } from '../support/coap-plugtest-libcoap.ts';
 import { PlugtestServer } from '../support/coap-plugtest-server.ts';
-import { makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import { clientTlsArgs, makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
 const missing = missingLibcoap(...WAYS);
@@ -23,8 +23,7 @@ afterAll(async () => {
 describe.skipIf(missing.length > 0).each(WAYS)('our server and libcoap over %s', (way) => {
   /** The links that libcoap shows for `/.well-known/core` with that query. */
   async function links(query = ''): Promise<string[]> {
-    const { ca, clientCert, clientKey } = certificates.files;
-    const tls = way === 'openssl' || way === 'gnutls' ? ['-R', ca, '-c', clientCert, '-j', clientKey] : [];
+    const tls = clientTlsArgs(way, certificates);
     const path = `/.well-known/core${query === '' ? '' : `?${query}`}`;
     const { pdus, shown } = await runCoapClient(way, [...tls, `${server.base(way)}${path}`]);
     const [request, answer] = onePair(pdus);
@@ -36,8 +35,7 @@ describe.skipIf(missing.length > 0).each(WAYS)('our server and libcoap over %s',
   }
 
   async function fetched(path: string): Promise<{ format: string[]; shown: string }> {
-    const { ca, clientCert, clientKey } = certificates.files;
-    const tls = way === 'openssl' || way === 'gnutls' ? ['-R', ca, '-c', clientCert, '-j', clientKey] : [];
+    const tls = clientTlsArgs(way, certificates);
     const { pdus, shown } = await runCoapClient(way, [...tls, `${server.base(way)}${path}`]);
     return { format: valuesOf(onePair(pdus)[1], 'Content-Format'), shown };
   }
