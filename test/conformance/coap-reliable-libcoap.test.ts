@@ -18,7 +18,7 @@ import {
 import type { ClientRun, Pdu } from '../support/coap-plugtest-libcoap.ts';
 import { largeBody } from '../support/coap-plugtest-resources.ts';
 import { PlugtestServer } from '../support/coap-plugtest-server.ts';
-import { makePlugtestCertificates } from '../support/coap-plugtest-tls.ts';
+import { makePlugtestCertificates, serverTlsArgs } from '../support/coap-plugtest-tls.ts';
 import type { PlugtestCertificates } from '../support/coap-plugtest-tls.ts';
 
 const RELIABLE_WAYS = ['tcp', 'openssl', 'gnutls'] as const;
@@ -70,9 +70,7 @@ afterAll(async () => {
 });
 
 function startLibcoap(way: (typeof RELIABLE_WAYS)[number], ...args: string[]): Promise<LibcoapServer> {
-  const { serverCert, serverKey, ca } = certificates.files;
-  const tls = way === 'tcp' ? [] : ['-n', '-c', serverCert, '-j', serverKey, '-C', ca];
-  return LibcoapServer.start(way, '-d', '20', ...tls, ...args);
+  return LibcoapServer.start(way, '-d', '20', ...serverTlsArgs(way, certificates), ...args);
 }
 
 function ask(
